@@ -1,0 +1,86 @@
+"""`lmkit eval`: how good a model is, and how sure that is."""
+
+from typing import Annotated
+
+import typer
+
+from lmkit.cli.options import Json, Quiet
+
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help="A run folder, a checkpoint, a model folder or a hub name."
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option("--data", metavar="FILE", help="Score on this instead of the run's own data."),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        "--split",
+        metavar="NAME",
+        help="A split of the run's data (default: test, else validation).",
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        "--batch-size", metavar="N", min=1, help="Sequences at a time; changes no number."
+    ),
+]
+Stride = Annotated[
+    int | None,
+    typer.Option(
+        "--stride",
+        metavar="N",
+        min=1,
+        help="Tokens the window moves on a long document (default: half the context).",
+    ),
+]
+TextColumn = Annotated[
+    str | None,
+    typer.Option("--text-column", metavar="NAME", help="The column of --data that holds the text."),
+]
+PseudoPerplexity = Annotated[
+    bool,
+    typer.Option("--pseudo-perplexity", help="Masked models: also hide each token in turn (slow)."),
+]
+PseudoTokens = Annotated[
+    int,
+    typer.Option("--pseudo-tokens", metavar="N", min=1, help="The most tokens to hide in turn."),
+]
+Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write the JSON object to this file."),
+]
+
+
+def eval_(
+    target: Target,
+    data: Data = None,
+    split: Split = None,
+    batch_size: BatchSize = 8,
+    stride: Stride = None,
+    text_column: TextColumn = None,
+    pseudo_perplexity: PseudoPerplexity = False,
+    pseudo_tokens: PseudoTokens = 2000,
+    output: Output = None,
+    as_json: Json = False,
+    quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
+) -> None:
+    """Score a model: its metrics with 95 % intervals, the baselines, and what the numbers mean."""
+    from lmkit.commands.evaluate import EvalOptions, evaluate
+
+    options = EvalOptions(
+        data=data,
+        split=split,
+        batch_size=batch_size,
+        stride=stride,
+        text_column=text_column,
+        pseudo_tokens=pseudo_tokens if pseudo_perplexity else None,
+        output=output,
+        as_json=as_json,
+    )
+    evaluate(target, options)

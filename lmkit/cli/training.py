@@ -1,0 +1,127 @@
+"""What `lmkit pretrain` and `lmkit finetune` share: all of their options, and how they start."""
+
+import json
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lmkit.cli.options import Json, Overrides, Quiet, RecipeArgument
+
+if TYPE_CHECKING:
+    from lmkit.recipe.base import Verb  # it brings pydantic, which `lmkit --help` does without
+
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="The run folder (short for --set output_dir=DIR)."
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on from the newest whole checkpoint; with nothing to resume, start.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Move an earlier run aside; it is deleted once the new one has a checkpoint.",
+    ),
+]
+AllowChanged = Annotated[
+    list[str] | None,
+    typer.Option("--allow-changed", metavar="KEY", help="Resume although KEY changed; repeatable."),
+]
+ProcessCount = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        min=1,
+        help="Processes on this machine (default: one per GPU, else 1).",
+    ),
+]
+Nodes = Annotated[int, typer.Option("--nodes", metavar="N", min=1, help="Machines that take part.")]
+NodeRank = Annotated[
+    int, typer.Option("--node-rank", metavar="K", min=0, help="Which of them this is, from 0.")
+]
+Rendezvous = Annotated[
+    str | None,
+    typer.Option("--rendezvous", metavar="HOST:PORT", help="Where the machines meet: rank 0's."),
+]
+MaxRestarts = Annotated[
+    int,
+    typer.Option(
+        "--max-restarts", metavar="N", min=0, help="Go on by itself N times after a process died."
+    ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Check and estimate everything; train and write nothing."),
+]
+
+
+def command(verb: "Verb", purpose: str) -> Callable[..., None]:
+    """The function behind one of the two commands; `purpose` is its help text."""
+
+    def train(
+        context: typer.Context,
+        recipe: RecipeArgument,
+        overrides: Overrides = None,
+        output: Output = None,
+        resume: Resume = False,
+        overwrite: Overwrite = False,
+        allow_changed: AllowChanged = None,
+        processes: ProcessCount = None,
+        nodes: Nodes = 1,
+        node_rank: NodeRank = 0,
+        rendezvous: Rendezvous = None,
+        max_restarts: MaxRestarts = 0,
+        dry_run: DryRun = False,
+        as_json: Json = False,
+        quiet: Quiet = False,
+    ) -> None:
+        from lmkit import launch, worker
+        from lmkit.recipe.load import load_recipe
+        from lmkit.recipe.run_options import RunOptions
+
+        options = RunOptions(
+            verb=verb,
+            resume=resume or worker.is_restart(),
+            overwrite=overwrite and not worker.is_restart(),
+            allow_changed=tuple(allow_changed or ()),
+            dry_run=dry_run,
+            as_json=as_json,
+            quiet=quiet,
+            command=shlex.join(["lmkit", *context.obj]),
+        )
+        loaded = load_recipe(recipe, overrides or (), output)
+        options.check_task(loaded.task)
+        if dry_run:
+            from lmkit.commands.plan import plan
+
+            planned = plan(loaded)
+            typer.echo(json.dumps(planned.as_dict()) if as_json else planned.show())
+            return
+
+        from lmkit.commands.claim import finished_summary
+        from lmkit.commands.summary import show
+
+        summary = finished_summary(loaded, options)
+        if summary is None:
+            asked = launch.Processes(processes, nodes, node_rank, rendezvous, max_restarts)
+            code = launch.launch_if_asked(asked, context.obj)
+            if code is not None:
+                raise typer.Exit(code)
+
+            from lmkit.commands.train import run
+
+            summary = run(loaded, options)
+        typer.echo(json.dumps(summary) if as_json else show(summary))
+
+    train.__doc__ = purpose
+    return train

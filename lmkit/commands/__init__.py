@@ -1,0 +1,1 @@
+"""The verbs, each read from top to bottom."""

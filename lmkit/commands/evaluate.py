@@ -1,0 +1,158 @@
+"""`lmkit eval`: score a run, a checkpoint, a model folder or a hub model.
+
+Standard output gets a table for people or, with `--json`, one object; `--output` keeps the object.
+"""
+
+import dataclasses
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress as Bar
+
+from lmkit.commands.scoring_run import Evaluation, evaluate_split
+from lmkit.commands.subject import Subject, open_subject
+from lmkit.data.pseudo import HiddenTokens
+from lmkit.data.token_cache import tokenize_corpus
+from lmkit.errors import UsageError
+from lmkit.evaluation.interval import bootstrap_ratio
+from lmkit.evaluation.perplexity import documents, perplexity
+from lmkit.evaluation.scoring import score
+from lmkit.run_folder import write_json
+
+logger = logging.getLogger(__name__)
+
+TELL_EVERY = 10.0  # seconds between plain lines of progress
+
+
+@dataclass(frozen=True)
+class EvalOptions:
+    """What `lmkit eval` may be told."""
+
+    data: str | None = None
+    """A file to score on instead of the run's own data."""
+    split: str | None = None
+    """The split of the run's data; left out, `test`, else `validation`."""
+    batch_size: int = 8
+    """Sequences at a time."""
+    stride: int | None = None
+    """Tokens the window of a causal model moves on a long document; left out, the recipe's."""
+    text_column: str | None = None
+    """The column that holds the text; left out, the recipe's, else `text`."""
+    pseudo_tokens: int | None = None
+    """Also score so many tokens of a masked model one by one; left out, none."""
+    output: str | None = None
+    """A file for the JSON object."""
+    as_json: bool = False
+    """The JSON object on standard output instead of the table."""
+
+
+def evaluate(target: str, options: EvalOptions) -> None:
+    """Score `target` and tell the result.
+
+    Raises:
+        LmkitError: target, data and options do not fit, or cannot be read.
+    """
+    _check_output(options.output)
+    changes = {"stride": options.stride, "text_column": options.text_column}
+    subject = open_subject(target, data=options.data, split=options.split, changes=changes)
+    if options.pseudo_tokens is not None and subject.task.options.name != "masked_lm":
+        raise UsageError(
+            f"--pseudo-perplexity: is for masked models; {target} is scored as "
+            f"{subject.task.options.name}, which has a perplexity of its own"
+        )
+    with _progress("scoring") as progress:
+        found = evaluate_split(
+            subject.task, subject.model, subject.tokenizer, subject.source,
+            batch_size=options.batch_size, seed=subject.seed, train=subject.train,
+            progress=progress,
+        )  # fmt: skip
+    found = dataclasses.replace(found, split=subject.split)
+    if options.pseudo_tokens is not None:
+        found = _with_pseudo_perplexity(found, subject, options)
+    told = {"task": found.task, "model": target, **found.as_json()}
+    if options.output is not None:
+        write_json(Path(options.output), told)
+    text = (
+        json.dumps(told, ensure_ascii=False, allow_nan=False) if options.as_json else found.table()
+    )
+    sys.stdout.write(text + "\n")
+
+
+def _with_pseudo_perplexity(
+    found: Evaluation, subject: Subject, options: EvalOptions
+) -> Evaluation:
+    """Add `pseudo_perplexity`: exp of the mean nll of tokens, each hidden alone.
+
+    PPPL(W) = exp(-(1/N) sum over sentences of PLL(W)), PLL(W) = sum over t of log P(w_t | all
+    others) (Salazar et al. 2020, equations 1 to 3).
+    """
+    task, limit = subject.task, options.pseudo_tokens
+    assert limit is not None
+    corpus = tokenize_corpus(
+        subject.source, subject.tokenizer, text_column=task.options.text_column
+    )
+    hidden = HiddenTokens(
+        corpus, subject.tokenizer, block_size=task.options.block_size, limit=limit,
+        seed=subject.seed,
+    )  # fmt: skip
+    task.attach(subject.model)
+    try:
+        with _progress("hiding each token in turn") as progress:
+            rows = score(
+                subject.model, task, hidden, batch_size=options.batch_size, progress=progress
+            )
+    finally:
+        task.detach(subject.model)
+    sums = documents(rows)
+    value = perplexity(float(sums.nll.sum() / sums.count.sum()))
+    ends = bootstrap_ratio(sums.nll, sums.count, subject.seed)
+    intervals = dict(found.intervals)
+    if ends is not None:
+        intervals["pseudo_perplexity"] = (perplexity(ends[0]), perplexity(ends[1]))
+    return dataclasses.replace(
+        found,
+        metrics=found.metrics | {"pseudo_perplexity": value},
+        intervals=intervals,
+        definition=f"{found.definition} pseudo_perplexity: exp of the mean nll of {len(hidden):,} "
+        f"of {hidden.total:,} tokens, each hidden alone (arXiv:1910.14659), in whole pieces drawn "
+        "by the seed.",
+    )
+
+
+def _check_output(output: str | None) -> None:
+    """What can be said of the output file before minutes of work."""
+    if output is None:
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise UsageError(f"--output {output}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {path.parent}")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on a terminal, a plain line now and then elsewhere, nothing when told to be quiet."""
+    if not logger.isEnabledFor(logging.INFO):
+        yield None
+    elif sys.stderr.isatty():
+        with Bar(console=Console(stderr=True), transient=True) as bar:
+            line = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(line, completed=done, total=total)
+    else:
+        told = time.monotonic()
+
+        def tell(done: int, total: int) -> None:
+            nonlocal told
+            if time.monotonic() - told >= TELL_EVERY:
+                told = time.monotonic()
+                logger.info("%s: %d of %d", what, done, total)
+
+        yield tell

@@ -1,0 +1,98 @@
+"""The end of a run: score, write `model/` whole or not at all, then manifest and summary."""
+
+import logging
+import shutil
+from typing import Any
+
+from accelerate.utils import extract_model_from_parallel
+
+from lmkit import __version__
+from lmkit.commands.manifest import end_manifest
+from lmkit.commands.scoring_run import Evaluation, evaluate_split
+from lmkit.commands.session import Session, Trained
+from lmkit.run_folder import write_json, write_text
+from lmkit.training.totals import peak_memory_mb
+
+logger = logging.getLogger(__name__)
+
+
+def finish(session: Session, trained: Trained) -> dict[str, Any]:
+    """Evaluate on test (else validation) and leave the run folder complete.
+
+    Returns:
+        The summary, as written.
+    """
+    scored = _evaluation(session)
+    seconds = trained.totals.elapsed()
+    summary = {
+        "task": session.recipe.task.name,
+        "model": session.recipe.model.source or session.recipe.model.architecture,
+        "split": None,
+        "step": trained.best_step or trained.step,
+        "metrics": {},
+        "intervals": {},
+        "baselines": {},
+        **(scored.as_json() if scored is not None else {}),
+        "train": {
+            "steps": trained.step,
+            "tokens": trained.totals.tokens,
+            "seconds": round(seconds, 3),
+            "tokens_per_second": round(trained.totals.tokens / max(seconds, 1e-9), 1),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
+            "loss": trained.loss,
+        },
+        "output_dir": str(session.folder.path),
+    }
+    if session.processes.is_first:
+        _write_model(session, summary)
+        end_manifest(
+            session.folder,
+            tokens=trained.totals.tokens,
+            seconds=round(seconds, 3),
+            kept_step=summary["step"],
+        )
+        write_json(session.folder.summary, summary)
+    session.processes.once(lambda: None)  # the others stay until all is written
+    return summary
+
+
+def _evaluation(session: Session) -> Evaluation | None:
+    source = session.splits.test or session.splits.validation
+    if source is None:
+        return None
+    logger.info("scoring the %s data", source.name)
+    # as `lmkit eval` does: in the weights' own precision, not that of training
+    extract_model_from_parallel(session.model, keep_fp32_wrapper=False)
+    return evaluate_split(
+        session.task, session.model, session.tokenizer, source,
+        batch_size=session.recipe.train.per_device_eval_batch_size,
+        seed=session.recipe.train.seed, train=session.splits.train,
+        rank=session.processes.rank, world_size=session.processes.world_size,
+    )  # fmt: skip
+
+
+def _write_model(session: Session, summary: dict[str, Any]) -> None:
+    """Weights, tokenizer, generation config and card, written aside and renamed."""
+    aside = session.folder.path / ".model.tmp"
+    shutil.rmtree(aside, ignore_errors=True)
+    session.model.save_pretrained(str(aside))
+    session.tokenizer.save_pretrained(str(aside))
+    write_text(aside / "README.md", _card(session, summary))
+    shutil.rmtree(session.folder.model, ignore_errors=True)
+    aside.rename(session.folder.model)
+
+
+def _card(session: Session, summary: dict[str, Any]) -> str:
+    """The model card: what it is, what it was trained on, how well it does."""
+    rows = [f"| {name} | {value} |" for name, value in summary["metrics"].items()]
+    table = "\n".join(["| metric | value |", "|---|---|", *rows])
+    data = session.recipe.data.dataset or session.recipe.data.train
+    return (
+        f"---\nlibrary_name: transformers\ntags:\n- lmkit\n- {summary['task']}\n---\n\n"
+        f"# {session.folder.path.name}\n\n"
+        f"A {session.model.config.model_type} model for {summary['task']}, "
+        f"{session.model.num_parameters():,} parameters, trained by lmkit {__version__} for "
+        f"{summary['train']['steps']} steps ({summary['train']['tokens']:,} tokens) on `{data}`."
+        "\n\n"
+        f"Scored on its {summary['split']} data:\n\n{table}\n\n{summary.get('definition', '')}\n"
+    )

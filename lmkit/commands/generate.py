@@ -1,0 +1,125 @@
+"""`lmkit generate`: open a model, let it continue prompts, write what it wrote.
+
+Standard output gets text for people, or JSON Lines; with `--output` the JSON Lines go to that file.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from lmkit.errors import UsageError
+from lmkit.generation.opening import open_for_writing
+from lmkit.generation.options import GenerationOptions
+from lmkit.generation.prompts import Prompt
+from lmkit.generation.writer import Answer, Writer
+
+OWN_COLUMNS = ("index", "prompt", "sequence", "text")
+
+logger = logging.getLogger(__name__)
+
+
+def generate_lines(
+    target: str, prompts: Iterable[Prompt], options: GenerationOptions, output: str | None
+) -> None:
+    """JSON Lines in the order of the prompts: {"index", "prompt", "text"} and the own columns.
+
+    With several sequences a prompt each has a line of its own, told apart by "sequence".
+
+    Args:
+        target: a run folder, a checkpoint, a model folder or a hub name.
+        prompts: read while writing.
+        options: how to write.
+        output: the file; None is standard output.
+
+    Raises:
+        LmkitError: the model, a prompt or the output file cannot be used.
+    """
+    _check_output(output)
+    writer = Writer(*open_for_writing(target), options)
+    start, texts, tokens = time.perf_counter(), 0, 0
+    replaced: set[str] = set()
+    with _opened(output) as file:
+        for answer in writer.answers(prompts):
+            replaced |= set(OWN_COLUMNS) & set(answer.prompt.columns)
+            line = json.dumps(_row(answer, options.num_return_sequences > 1), ensure_ascii=False)
+            file.write(line + "\n")
+            texts, tokens = texts + 1, tokens + answer.tokens
+        file.flush()
+    if replaced:
+        logger.warning(
+            "columns of the input that were written over: %s", ", ".join(sorted(replaced))
+        )
+    seconds = time.perf_counter() - start
+    logger.info(
+        "%d texts, %d new tokens in %.1f s: %.0f tokens per second",
+        texts,
+        tokens,
+        seconds,
+        tokens / seconds,
+    )
+
+
+def generate_text(target: str, prompts: Sequence[Prompt], options: GenerationOptions) -> None:
+    """Texts for people on standard output: the prompt and its continuation, a blank line between.
+
+    One text on a terminal is shown while it is written. A sequence-to-sequence model's text is
+    shown without the prompt, which it answers and does not continue.
+
+    Raises:
+        LmkitError: the model or a prompt cannot be used.
+    """
+    writer = Writer(*open_for_writing(target), options)
+    texts = len(prompts) * options.num_return_sequences
+    if texts == 1 and options.num_beams == 1 and sys.stdout.isatty():
+        if not writer.seq2seq:
+            _show(prompts[0].text)
+        for _ in writer.answers(prompts, on_text=_show):
+            _show("\n")
+        return
+    for place, answer in enumerate(writer.answers(prompts)):
+        shown = answer.text if writer.seq2seq else answer.prompt.text + answer.text
+        _show(("\n" if place else "") + shown + "\n")
+
+
+def _row(answer: Answer, several: bool) -> dict[str, Any]:
+    """The object of one line."""
+    row: dict[str, Any] = {"index": answer.prompt.index, "prompt": answer.prompt.text}
+    if several:
+        row["sequence"] = answer.sequence
+    row["text"] = answer.text
+    return row | {key: value for key, value in answer.prompt.columns.items() if key not in row}
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _check_output(output: str | None) -> None:
+    """What can be said of the output file before minutes of work."""
+    if output is None:
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise UsageError(f"--output {output}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {path.parent}")
+
+
+@contextmanager
+def _opened(output: str | None) -> Iterator[TextIO]:
+    """The file to write to, line by line."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        file = Path(output).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 - yielded below
+    except OSError as error:
+        raise UsageError(f"--output {output}: cannot be written: {error.strerror}") from error
+    with file:
+        yield file

@@ -1,0 +1,43 @@
+"""Where results go: standard output, or a file that is checked before minutes of work."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from lmkit.errors import UsageError
+
+
+def check_output(output: str | None) -> None:
+    """What can be said of an output file before anything is done.
+
+    Raises:
+        UsageError: it is a folder, or lies in one that is not there.
+    """
+    if output is None:
+        return
+    path = Path(output)
+    if path.is_dir():
+        raise UsageError(f"--output {output}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {output}: there is no folder {path.parent}")
+
+
+@contextmanager
+def open_output(output: str | None) -> Iterator[TextIO]:
+    """The file to write to, line by line; None is standard output.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    if output is None:
+        yield sys.stdout
+        sys.stdout.flush()
+        return
+    try:
+        file = Path(output).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 - yielded below
+    except OSError as error:
+        raise UsageError(f"--output {output}: cannot be written: {error.strerror}") from error
+    with file:
+        yield file

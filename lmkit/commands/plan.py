@@ -1,0 +1,166 @@
+"""`--dry-run`: everything that can be checked and estimated, with nothing trained or written.
+
+The token cache is read where it is there; else the training text is sampled and counts are scaled
+up by its bytes. The time comes from steps that are really taken, on a model that is thrown away.
+"""
+
+import itertools
+import logging
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lmkit.commands.look import Look, sampled, whole
+from lmkit.commands.resolve import batch_shape
+from lmkit.data.cache import CacheMissError
+from lmkit.models.libraries import quiet_libraries
+from lmkit.models.loading import default_device
+from lmkit.recipe.sections import Recipe
+from lmkit.training.arguments import training_arguments
+from lmkit.training.batches import BatchShape, Order, train_loader
+from lmkit.training.cost import Estimate, estimate
+from lmkit.training.hardware import choose_precision
+from lmkit.training.optimizers import make_optimizer
+
+logger = logging.getLogger(__name__)
+
+STEPS = 3  # the first is a warm-up; the fastest of the others counts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do and cost."""
+
+    task: str
+    model: str
+    data: dict[str, Any]
+    """Training text: bytes, tokens and examples of an epoch; `exact` or from a sample."""
+    steps: int
+    total_batch_size: int
+    epochs: float
+    precision: str
+    cost: Estimate
+    seconds_per_step: float
+    output_dir: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "seconds": round(self.seconds_per_step * self.steps, 1)}
+
+    def show(self) -> str:
+        """For a person."""
+        cost, data = self.cost, self.data
+        about = "" if data["exact"] else "about "
+        memory = {
+            "weights": cost.weight_bytes,
+            "gradients": cost.gradient_bytes,
+            "optimizer": cost.optimizer_bytes,
+            "activations": cost.activation_bytes,
+        }
+        parts = ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in memory.items())
+        rows = {
+            "task": self.task,
+            "model": f"{self.model}, {cost.parameters:,} parameters",
+            "data": (
+                f"{about}{data['tokens']:,} tokens in {about}{data['examples']:,} examples an "
+                f"epoch, {data['bytes']:,} bytes of text"
+            ),
+            "steps": (
+                f"{self.steps:,} of {self.total_batch_size} sequences: {self.epochs:.2f} epochs"
+            ),
+            "tokens": f"{about}{cost.total_tokens:,}",
+            "compute": f"{cost.total_flops:.3g} FLOP, {cost.flops_per_token:,} a token",
+            "memory": f"{parts}: {sum(memory.values()) / 1e6:,.0f} MB a process",
+            "time": (
+                f"{_minutes(self.seconds_per_step * self.steps)} on this machine in "
+                f"{self.precision} ({self.seconds_per_step:.3f} s a step, measured)"
+            ),
+            "output": f"{self.output_dir} (nothing was written)",
+        }
+        return "\n".join(f"{name:<8} {told}" for name, told in rows.items())
+
+
+def plan(recipe: Recipe) -> Plan:
+    """Check a recipe against its data and model, and reckon what a run would cost.
+
+    Raises:
+        LmkitError: whatever would stop the run before its first step.
+    """
+    quiet_libraries()
+    try:
+        with whole(recipe) as found:
+            return _reckon(recipe, found)
+    except CacheMissError:
+        logger.info("the token cache does not hold this data; counting from a sample")
+    with sampled(recipe) as found:
+        return _reckon(recipe, found)
+
+
+def _reckon(recipe: Recipe, found: Look) -> Plan:
+    shape = batch_shape(recipe, 1)
+    count = max(1, round(len(found.train) * found.scale))
+    tokens = round(float(found.train.lengths.sum()) * found.scale)
+    per_epoch = math.ceil(count / shape.total)
+    steps = recipe.train.max_steps
+    if steps < 0:
+        steps = max(1, math.ceil(recipe.train.num_train_epochs * per_epoch))
+    precision = choose_precision(recipe.train.precision).value
+    cost = estimate(
+        found.model, optim=recipe.train.optim, micro_batch=shape.micro,
+        sequence=int(found.train.lengths.max()),
+        total_tokens=round(steps / per_epoch * tokens),
+    )  # fmt: skip
+    return Plan(
+        task=recipe.task.name,
+        model=str(recipe.model.source or recipe.model.architecture),
+        data={
+            "bytes": found.size,
+            "tokens": tokens,
+            "examples": count,
+            "exact": found.scale == 1.0,
+        },
+        steps=steps,
+        total_batch_size=shape.total,
+        epochs=steps / per_epoch,
+        precision=precision,
+        cost=cost,
+        seconds_per_step=_measured(recipe, found, shape, precision),
+        output_dir=str(recipe.output_dir),
+    )
+
+
+def _measured(recipe: Recipe, found: Look, shape: BatchShape, precision: str) -> float:
+    """Seconds of one optimizer step: the fastest micro-batch of a few, times the accumulation."""
+    device, model = default_device(), found.model
+    model.to(device).train()
+    found.task.attach(model)
+    optimizer = make_optimizer(
+        recipe.train.optim, model, training_arguments(recipe.train, Path(str(recipe.output_dir)))
+    )
+    order = Order(found.train, shape, seed=recipe.train.seed, strategy="random")
+    loader = train_loader(found.train, order, found.task.collate)
+    lower = getattr(torch, precision)
+    best = float("inf")
+    for number, batch in enumerate(itertools.islice(itertools.cycle(loader), STEPS)):
+        started = time.perf_counter()
+        moved = {key: value.to(device) for key, value in batch.items()}
+        with torch.autocast(device, dtype=lower, enabled=precision != "float32"):
+            loss = found.task.loss(found.task.forward(model, moved), moved)
+        (loss / max(found.task.count(moved), 1)).backward()
+        update = time.perf_counter()
+        optimizer.step()
+        optimizer.zero_grad()
+        once = time.perf_counter() - update
+        if number:
+            best = min(best, (update - started) * shape.accumulation + once)
+    return best
+
+
+def _minutes(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

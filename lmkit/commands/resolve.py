@@ -1,0 +1,199 @@
+"""Fill in what only data, tokenizer, model and machine can tell: once, before the trainer is built.
+
+The result is the run folder's recipe.yaml; nothing downstream decides again.
+"""
+
+import difflib
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lmkit.errors import ModelError, RunFolderError, UsageError
+from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.sections import DataSection, Recipe
+from lmkit.tasks.base import Task
+from lmkit.training.arguments import cadence
+from lmkit.training.batches import BatchShape
+from lmkit.training.hardware import CompileChoice, PrecisionChoice
+
+# What a resume may not change without being told to; the rest (cadence, workers, ...) may differ.
+FIXED = ("task", "model", "tokenizer", "data")
+FIXED_TRAIN = (
+    "total_batch_size", "seed", "data_seed", "optim", "optim_args", "learning_rate",
+    "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "lr_scheduler_type",
+    "lr_scheduler_kwargs", "warmup_steps", "max_grad_norm", "label_smoothing_factor",
+    "train_sampling_strategy", "precision", "compile",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known once data, tokenizer and model are there."""
+
+    options: TaskOptions
+    """The task's options with the labels found."""
+    examples: int
+    """Training examples of an epoch."""
+    world_size: int
+    precision: PrecisionChoice
+    compile: CompileChoice
+    output_dir: Path
+
+
+def batch_shape(recipe: Recipe, world_size: int, rank: int = 0) -> BatchShape:
+    """How the sequences of an optimizer step are dealt out over processes and accumulation.
+
+    Raises:
+        UsageError: `total_batch_size` does not divide among the processes.
+    """
+    train = recipe.train
+    micro = train.per_device_train_batch_size
+    total = train.total_batch_size
+    if total is None:
+        total = micro * world_size * train.gradient_accumulation_steps
+    if total % world_size:
+        raise UsageError(
+            f"train.total_batch_size: {total} sequences do not divide among {world_size} processes"
+        )
+    return BatchShape(total, min(micro, total // world_size), world_size, rank)
+
+
+def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
+    """The recipe with every default, found label and decision written out.
+
+    Raises:
+        UsageError: the batch cannot be dealt out, or the metric does not fit the task.
+    """
+    train = recipe.train
+    shape = batch_shape(recipe, facts.world_size)
+    steps_per_epoch = math.ceil(facts.examples / shape.total)
+    max_steps = train.max_steps
+    if max_steps < 0:
+        max_steps = max(1, math.ceil(train.num_train_epochs * steps_per_epoch))
+    rhythm = cadence(train, max_steps)
+    best = train.load_best_model_at_end
+    if best is None:
+        best = task.verb == "finetune" and "no" not in (train.eval_strategy, train.save_strategy)
+    if best and train.save_strategy == "steps" and rhythm.save_steps % rhythm.eval_steps:
+        raise UsageError(
+            f"train.save_steps: the best checkpoint is kept, so saves ({rhythm.save_steps} steps) "
+            f"must fall on evaluations ({rhythm.eval_steps} steps)"
+        )
+    metric = train.metric_for_best_model or task.best_metric
+    greater = train.greater_is_better
+    if greater is None:
+        greater = task.greater_is_better if metric == task.best_metric else "loss" not in metric
+    written = {
+        "max_steps": max_steps,
+        "total_batch_size": shape.total,
+        "per_device_train_batch_size": shape.micro,
+        "gradient_accumulation_steps": 1,
+        "logging_steps": rhythm.logging_steps,
+        "eval_steps": rhythm.eval_steps,
+        "save_steps": rhythm.save_steps,
+        "load_best_model_at_end": best,
+        "metric_for_best_model": metric.removeprefix("eval_"),
+        "greater_is_better": greater,
+        "precision": facts.precision.value,
+        "compile": facts.compile.value,
+    }
+    return recipe.model_copy(
+        update={
+            "task": facts.options,
+            "data": absolute(recipe.data),
+            "model": recipe.model.model_copy(update={"source": _absolute(recipe.model.source)}),
+            "tokenizer": recipe.tokenizer.model_copy(
+                update={"source": _absolute(recipe.tokenizer.source)}
+            ),
+            "train": train.model_copy(update=written),
+            "output_dir": str(facts.output_dir),
+        }
+    )
+
+
+def absolute(data: DataSection) -> DataSection:
+    """The data section with absolute paths (names of hub splits are left as they are)."""
+    if data.dataset is not None:
+        return data
+    made = {}
+    for name in ("train", "validation", "test"):
+        given = getattr(data, name)
+        if given is not None:
+            made[name] = (
+                [os.path.abspath(p) for p in given]  # noqa: PTH100 - keeps globs and links as typed
+                if isinstance(given, list)
+                else os.path.abspath(given)  # noqa: PTH100
+            )
+    return data.model_copy(update=made)
+
+
+def _absolute(source: str | None) -> str | None:
+    return str(Path(source).absolute()) if source is not None and Path(source).is_dir() else source
+
+
+def differences(earlier: Recipe, now: Recipe) -> dict[str, tuple[Any, Any]]:
+    """The keys in which a run differs from the one it resumes: key path to (was, is)."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for section in FIXED:
+        _compare(
+            section,
+            getattr(earlier, section).model_dump(),
+            getattr(now, section).model_dump(),
+            found,
+        )
+    for key in FIXED_TRAIN:
+        _compare(f"train.{key}", getattr(earlier.train, key), getattr(now.train, key), found)
+    return found
+
+
+def require_same(earlier: Recipe, now: Recipe, allowed: tuple[str, ...]) -> None:
+    """Refuse to resume a run under another recipe.
+
+    Raises:
+        RunFolderError: lists every difference and the option that allows it.
+        UsageError: `--allow-changed` names a key that has not changed.
+    """
+    found = differences(earlier, now)
+    for key in allowed:
+        if not any(path == key or path.startswith(f"{key}.") for path in found):
+            near = difflib.get_close_matches(key, list(found), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"--allow-changed {key}: it has not changed{hint}")
+    refused = {
+        path: values
+        for path, values in found.items()
+        if not any(path == key or path.startswith(f"{key}.") for key in allowed)
+    }
+    if refused:
+        lines = [f"{path}: was {was!r}, is {now_!r}" for path, (was, now_) in refused.items()]
+        flags = " ".join(f"--allow-changed {path}" for path in refused)
+        raise RunFolderError(
+            "cannot resume: the recipe is not the one this run was started with\n  "
+            + "\n  ".join(lines)
+            + f"\nundo the change, start anew with --overwrite, or allow it: {flags}"
+        )
+
+
+def _compare(path: str, was: Any, now: Any, found: dict[str, tuple[Any, Any]]) -> None:
+    if isinstance(was, dict) and isinstance(now, dict):
+        for key in {**was, **now}:
+            _compare(f"{path}.{key}", was.get(key), now.get(key), found)
+    elif was != now:
+        found[path] = (was, now)
+
+
+def require_known_metric(name: str, metrics: dict[str, float]) -> None:
+    """Hold `metric_for_best_model` against what an evaluation gave.
+
+    Raises:
+        ModelError: names the metrics there are and the nearest.
+    """
+    if name not in metrics:
+        near = difflib.get_close_matches(name, list(metrics), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ModelError(
+            f"train.metric_for_best_model: this task has no metric {name!r}{hint} "
+            f"(it has {', '.join(metrics)})"
+        )

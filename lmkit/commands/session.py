@@ -1,0 +1,215 @@
+"""One session of training: the trainer is built, resumed where there is something, and run."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+from transformers import (
+    EarlyStoppingCallback,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.integrations import TensorBoardCallback
+
+from lmkit.commands.resolve import batch_shape, require_known_metric
+from lmkit.data.sources import Source, Splits
+from lmkit.errors import CheckpointError, DataError
+from lmkit.evaluation.scoring import score
+from lmkit.recipe.sections import Recipe
+from lmkit.run_folder import RunFolder
+from lmkit.tasks.base import Examples, Task
+from lmkit.training import checkpoint
+from lmkit.training.arguments import training_arguments
+from lmkit.training.batches import Order
+from lmkit.training.processes import Processes, state_arguments
+from lmkit.training.progress import MetricsFile, Teller
+from lmkit.training.signals import StopSignals
+from lmkit.training.totals import Totals
+from lmkit.training.trainer import ExactTrainer, Setup
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A run that is ready to be trained."""
+
+    recipe: Recipe
+    folder: RunFolder
+    run_id: str
+    resume: bool
+    processes: Processes
+    task: Task[Any]
+    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel
+    train: Examples
+    splits: Splits
+    quiet: bool
+    on_first_save: Callable[[], None]
+
+    @property
+    def seed(self) -> int:
+        """What the order of the data and the masks depend on."""
+        train = self.recipe.train
+        return train.seed if train.data_seed is None else train.data_seed
+
+    def scored(self, source: Source) -> Examples:
+        """The examples of a split as they are scored."""
+        return self.task.examples(
+            source, self.tokenizer, seed=self.recipe.train.seed, training=False
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training came to."""
+
+    step: int
+    stopped_by: int
+    """The signal that stopped it, or 0."""
+    totals: Totals
+    loss: float
+    """The mean objective over all steps of the run."""
+    best_step: int | None
+    """The step whose checkpoint was taken as the best; None: the last step is kept."""
+
+
+def train_session(session: Session) -> Trained:
+    """Train until the last step, an early stop, or a signal.
+
+    Raises:
+        DataError: nothing to train on.
+        CheckpointError: there are checkpoints, but none that can be resumed.
+        GuardStopError: a loss or gradient is not finite.
+    """
+    if len(session.train) == 0:
+        raise DataError("train: there is nothing to train on: no example in the training data")
+    found = _to_resume(session)
+    session.task.attach(session.model)
+    signals = StopSignals()
+    trainer = _trainer(session, signals)
+    if session.processes.is_first:
+        checkpoint.remove_debris(session.folder.checkpoints)
+    try:
+        with signals:
+            if found is None or checkpoint.step_of(found) < int(session.recipe.train.max_steps):
+                trainer.train(resume_from_checkpoint=None if found is None else str(found))
+            else:
+                trainer.reopen(str(found))
+    finally:
+        trainer.close()
+        session.task.detach(session.model)
+    kept = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
+    return Trained(
+        trainer.state.global_step, trainer.agreed_stop, trainer.totals, trainer.mean_loss(), kept
+    )
+
+
+def _to_resume(session: Session) -> Path | None:
+    """The checkpoint to go on from; metrics lines after it are cut."""
+    if not session.resume:
+        return None
+    folder = session.folder.checkpoints
+    found = session.processes.once(lambda: checkpoint.newest_whole(folder, session.run_id))
+    if session.processes.is_first:
+        for line in found.skipped:
+            logger.warning("passed over %s", line)
+        if found.path is not None:
+            logger.info("resuming from %s", found.path)
+    if found.path is None and found.skipped:
+        raise CheckpointError(
+            f"{folder}: no checkpoint can be resumed: {'; '.join(found.skipped)}; start anew with "
+            "--overwrite"
+        )
+    return found.path
+
+
+def _trainer(session: Session, signals: StopSignals) -> ExactTrainer:
+    train, folder, processes = session.recipe.train, session.folder, session.processes
+    shape = batch_shape(session.recipe, processes.world_size, processes.rank)
+    elsewhere = [train.report_to] if isinstance(train.report_to, str) else list(train.report_to)
+    args = training_arguments(
+        train, folder.checkpoints,
+        gradient_accumulation_steps=shape.accumulation,
+        per_device_train_batch_size=shape.micro,
+        report_to=[name for name in elsewhere if name not in ("none", "tensorboard")],
+        **state_arguments(processes),
+    )  # fmt: skip
+    order = Order(session.train, shape, seed=session.seed, strategy=train.train_sampling_strategy)
+    setup = Setup(
+        session.task, session.train, order, train.optim, session.run_id, signals,
+        train.on_nonfinite, train.on_save_error,
+    )  # fmt: skip
+    trainer = ExactTrainer(
+        model=session.model, args=args, setup=setup, tokenizer=session.tokenizer,
+        evaluate=_evaluator(session),
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)  # it prints to standard output
+    if processes.is_first:
+        metrics = MetricsFile(folder.metrics, trainer.totals)
+        found = _to_resume_step(session)
+        metrics.cut_after(found)
+        trainer.add_callback(metrics)
+        trainer.add_callback(Teller(trainer.totals, quiet=session.quiet))
+        trainer.add_callback(TensorBoardCallback(SummaryWriter(str(folder.tensorboard))))
+    trainer.add_callback(_FirstSave(session.on_first_save))
+    if train.early_stopping_patience is not None:
+        trainer.add_callback(
+            EarlyStoppingCallback(train.early_stopping_patience, train.early_stopping_threshold)
+        )
+    return trainer
+
+
+def _to_resume_step(session: Session) -> int:
+    """The step after which metrics lines are of steps that will be done again."""
+    if not session.resume:
+        return 0
+    found = checkpoint.newest_whole(session.folder.checkpoints, session.run_id).path
+    return 0 if found is None else checkpoint.step_of(found)
+
+
+def _evaluator(session: Session) -> Callable[[], dict[str, float]]:
+    """Scores the validation split; its examples are made when first asked for."""
+    made: list[Examples] = []
+
+    def evaluate() -> dict[str, float]:
+        if session.splits.validation is None:
+            raise DataError(
+                "data.validation: evaluation is asked for (train.eval_strategy), but there is no "
+                "validation data; give some or set train.eval_strategy: no"
+            )
+        if not made:
+            made.append(session.scored(session.splits.validation))
+        rows = score(
+            session.model, session.task, made[0],
+            batch_size=session.recipe.train.per_device_eval_batch_size,
+            rank=session.processes.rank, world_size=session.processes.world_size,
+        )  # fmt: skip
+        found = session.task.metrics(rows)
+        require_known_metric(str(session.recipe.train.metric_for_best_model), found)
+        return found
+
+    return evaluate
+
+
+class _FirstSave(TrainerCallback):
+    """Does something once, after the first checkpoint is whole."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self.do: Callable[[], None] | None = do
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Trainer has saved."""
+        if self.do is not None and state.is_world_process_zero:
+            self.do()
+        self.do = None

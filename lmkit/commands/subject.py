@@ -1,0 +1,175 @@
+"""What `lmkit eval` is asked to score: from the name of a target to its task, model and data.
+
+A run folder (or its `model/`, or one of its checkpoints) is scored as its recipe says; a model
+folder or a hub name by the head it was saved with, on a file that the user names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from lmkit import tasks
+from lmkit.data.sources import Source, Splits, open_files, open_splits
+from lmkit.data.tokenizer import load_tokenizer
+from lmkit.errors import DataError, ModelError, UsageError
+from lmkit.models.inspecting import usable_positions
+from lmkit.models.loading import ModelLoader, default_device, open_config
+from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.load import load_recipe
+from lmkit.recipe.nearest import did_you_mean
+from lmkit.recipe.sections import DataSection, ModelSection, Recipe
+from lmkit.run_folder import RunFolder, model_folder
+from lmkit.tasks.base import Task
+
+MAX_CONTEXT = 2048
+"""Tokens read at once for a model without a recipe, however many positions it has."""
+SEED = 42
+"""Of the masks of a model without a recipe; that of a run is its `train.seed`."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model with what it is to be scored by."""
+
+    task: Task[Any]
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    source: Source
+    """What to score on."""
+    train: Source | None
+    """The training split, where the run's own data is scored."""
+    split: str
+    """The name of the split, or the file that the user named."""
+    seed: int
+
+
+def open_subject(
+    target: str, *, data: str | None, split: str | None, changes: Mapping[str, Any]
+) -> Subject:
+    """Everything that an evaluation needs, checked from the cheapest to the dearest.
+
+    Args:
+        target: a run folder, a checkpoint, a model folder or a hub name.
+        data: a file to score on instead of the run's own.
+        split: the split of the run's data; by default `test`, else `validation`.
+        changes: task options to set (`stride`, `text_column`); None leaves one as it is.
+
+    Raises:
+        LmkitError: the target is not there, the data is not, or they do not fit.
+    """
+    if data is not None and split is not None:
+        raise UsageError("--data and --split: a file of one's own has no splits; give one of them")
+    recipe = recipe_of(target)
+    folder = model_folder(target)
+    if recipe is None and data is None:
+        raise UsageError(
+            f"{target}: is no run folder, so it does not say what to score it on; name a file "
+            "with --data FILE"
+        )
+    options, section = task_and_model(target, recipe)
+    seed = SEED if recipe is None else recipe.train.seed
+    task = tasks.build(_changed(options, changes))
+    source, train = _data(recipe, task.options, data=data, split=split)
+    tokenizer = load_tokenizer(folder)
+    model = task.build_model(ModelLoader(section), tokenizer)
+    model.to(default_device())  # type: ignore[arg-type] # its stub knows no string
+    return Subject(task, model, tokenizer, source, train, data or source.name, seed)
+
+
+def recipe_of(target: str) -> Recipe | None:
+    """The recipe of the run that a folder is, or lies in (`model/`, `checkpoints/checkpoint-N`)."""
+    path = Path(target)
+    if not path.is_dir():
+        return None
+    path = path.resolve()
+    for folder in (path, *path.parents[:2]):
+        run = RunFolder(folder)
+        if run.is_run():
+            return load_recipe(str(run.recipe))
+    return None
+
+
+def task_and_model(target: str, recipe: Recipe | None) -> tuple[TaskOptions, ModelSection]:
+    """What a target is for, and how its model is opened; without a recipe, by its head.
+
+    Raises:
+        ModelError: there is no such model, or its head is that of no task.
+    """
+    folder = model_folder(target)
+    if recipe is None:
+        return _options_by_head(target), ModelSection(source=folder)
+    kept = recipe.model.model_dump(include={"dtype", "attn_implementation"})
+    return recipe.task, ModelSection(source=folder, **kept)
+
+
+def _options_by_head(target: str) -> TaskOptions:
+    """The task of a saved model without a recipe, reading as much at once as it can."""
+    config = open_config(target)
+    positions = min(usable_positions(config) or MAX_CONTEXT, MAX_CONTEXT)
+    task = tasks.for_model(config, positions)
+    if task is None:
+        saved = ", ".join(config.architectures or ()) or "no architecture"
+        raise ModelError(
+            f"{target}: its config.json names {saved}, whose head is that of no task of lmkit "
+            f"({', '.join(tasks.names())})"
+        )
+    options: TaskOptions = task.options
+    return options
+
+
+def _changed(options: TaskOptions, changes: Mapping[str, Any]) -> TaskOptions:
+    """The options with what the command line says."""
+    wanted = {key: value for key, value in changes.items() if value is not None}
+    for key in wanted:
+        if key not in type(options).model_fields:
+            flag = "--" + key.replace("_", "-")
+            raise UsageError(f"{flag}: means nothing for the task {options.name}")
+    stride, block_size = wanted.get("stride"), getattr(options, "block_size", 0)
+    if stride is not None and not 1 <= stride <= block_size:
+        raise UsageError(
+            f"--stride {stride}: may be 1 to {block_size}, the context; a longer one would leave "
+            "tokens unread"
+        )
+    return options.model_copy(update=wanted)
+
+
+def _data(
+    recipe: Recipe | None, options: TaskOptions, *, data: str | None, split: str | None
+) -> tuple[Source, Source | None]:
+    """What to score on, and the training split where the run's own data is."""
+    if data is not None:
+        # of the section only how files are read matters here
+        reading = recipe.data if recipe is not None else DataSection(train=data)
+        source = open_files(data, reading, options, name="data", key="--data")
+        next(source.rows())  # an empty or unreadable file is told before the model is opened
+        return source, None
+    assert recipe is not None
+    try:
+        splits = open_splits(recipe.data, options)
+    except DataError as error:
+        raise DataError(
+            f"{error}\nthe data of this run is not as its recipe says (moved or changed?); name a "
+            "file to score on with --data FILE"
+        ) from error
+    return _chosen(splits, split), splits.train
+
+
+def _chosen(splits: Splits, name: str | None) -> Source:
+    """The split to score."""
+    if name is None:
+        chosen = splits.test or splits.validation
+        if chosen is None:
+            raise UsageError(
+                "this run has neither a test nor a validation split; name a file with --data FILE"
+            )
+        return chosen
+    found = {key: source for key, source in splits._asdict().items() if source is not None}
+    if name not in found:
+        raise UsageError(
+            f"--split {name}: this run has {', '.join(found)}{did_you_mean(name, found)}"
+        )
+    source: Source = found[name]
+    return source

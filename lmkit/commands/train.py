@@ -1,0 +1,152 @@
+"""`lmkit pretrain` and `lmkit finetune`: from a recipe to a trained, measured model folder.
+
+`run` reads top to bottom: claim the folder, task, data, tokenizer, model, examples, the resolved
+recipe, the trainer; then train, evaluate, write.
+"""
+
+import logging
+import math
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
+
+from lmkit import tasks
+from lmkit.commands.claim import Claim, claim, drop_aside
+from lmkit.commands.finish import finish
+from lmkit.commands.manifest import begin_manifest
+from lmkit.commands.resolve import Facts, batch_shape, require_same, resolve
+from lmkit.commands.session import Session, train_session
+from lmkit.data.sources import Splits, open_splits
+from lmkit.data.tokenizer import prepare_tokenizer
+from lmkit.errors import InterruptedRunError
+from lmkit.models.libraries import quiet_libraries
+from lmkit.models.loading import ModelLoader, default_device
+from lmkit.recipe.load import dump_recipe
+from lmkit.recipe.run_options import RunOptions
+from lmkit.recipe.sections import Recipe
+from lmkit.run_folder import RunFolder, write_text
+from lmkit.tasks.base import Examples, Task
+from lmkit.training.cost import estimate, guess_seconds
+from lmkit.training.hardware import choose_compile, choose_precision
+from lmkit.training.processes import Processes, join
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of, before anything is trained."""
+
+    task: Task[Any]
+    splits: Splits
+    tokenizer: PreTrainedTokenizerBase
+    model: PreTrainedModel
+    train: Examples
+
+
+def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
+    """Train what the recipe says.
+
+    Returns:
+        The summary (contract, "The run folder").
+
+    Raises:
+        LmkitError: anything the user can mend, before the first step wherever it can be known.
+        InterruptedRunError: a signal came; a checkpoint was written.
+    """
+    quiet_libraries()
+    processes = join(recipe.train.ddp_timeout, recipe.train.ddp_backend)
+    claimed = processes.once(lambda: claim(recipe, options))
+    parts = prepare(recipe)
+    resolved = settle(recipe, parts, processes, claimed)
+    if claimed.earlier is not None:
+        require_same(claimed.earlier, resolved, options.allow_changed)
+    folder = RunFolder(claimed.folder)
+    if processes.is_first:
+        write_text(folder.recipe, dump_recipe(resolved))
+        begin_manifest(folder, claimed, resolved, options, parts.splits, parts.tokenizer)
+    session = Session(
+        recipe=resolved, folder=folder, run_id=claimed.run_id, resume=claimed.earlier is not None,
+        processes=processes, task=parts.task, tokenizer=parts.tokenizer, model=parts.model,
+        train=parts.train, splits=parts.splits, quiet=options.quiet,
+        on_first_save=lambda: drop_aside(claimed.aside),
+    )  # fmt: skip
+    trained = train_session(session)
+    if trained.stopped_by:
+        name = signal.Signals(trained.stopped_by).name
+        raise InterruptedRunError(
+            f"stopped by {name} after step {trained.step}; go on with: {resume_command(options)}",
+            trained.stopped_by,
+        )
+    drop_aside(claimed.aside)
+    return finish(session, trained)
+
+
+def prepare(recipe: Recipe) -> Parts:
+    """Task, data, tokenizer, model and training examples: everything that can be wrong with them.
+
+    Model types and configuration keys are checked first, before any data is read.
+    """
+    set_seed(recipe.train.seed)
+    loader = ModelLoader(recipe.model, resize=bool(recipe.tokenizer.add_tokens))
+    loader.config()
+    splits = open_splits(recipe.data, recipe.task)
+    tokenizer = prepare_tokenizer(recipe, splits.train)
+    task = tasks.build(recipe.task)
+    task = tasks.build(task.resolve(splits.train))
+    for source in (splits.validation, splits.test):
+        if source is not None:
+            task.check(source)
+    model = task.build_model(loader, tokenizer)
+    seed = recipe.train.data_seed if recipe.train.data_seed is not None else recipe.train.seed
+    train = task.examples(splits.train, tokenizer, seed=seed, training=True)
+    return Parts(task, splits, tokenizer, model, train)
+
+
+def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -> Recipe:
+    """The resolved recipe; what `auto` became in a run that is resumed stays as it was."""
+    earlier = claimed.earlier.train if claimed.earlier is not None else None
+    precision = choose_precision(
+        earlier.precision
+        if earlier and recipe.train.precision == "auto"
+        else recipe.train.precision
+    )
+    setting = (
+        earlier.compile if earlier and recipe.train.compile == "auto" else recipe.train.compile
+    )
+    seconds = None
+    if setting == "auto":
+        seconds = processes.once(lambda: _seconds(recipe, parts, processes.world_size))
+    compiled = processes.once(lambda: choose_compile(setting, seconds))
+    if setting is True and not compiled.value:
+        logger.warning("train.compile: true, but %s; going on uncompiled", compiled.reason)
+    if processes.is_first:
+        logger.info("precision %s: %s", precision.value, precision.reason)
+        logger.info("compile %s: %s", "on" if compiled.value else "off", compiled.reason)
+    facts = Facts(
+        options=parts.task.options, examples=len(parts.train), world_size=processes.world_size,
+        precision=precision, compile=compiled, output_dir=claimed.folder,
+    )  # fmt: skip
+    return resolve(recipe, parts.task, facts)
+
+
+def _seconds(recipe: Recipe, parts: Parts, world_size: int) -> float:
+    """A guess at the training time, from operations and this machine's matmul peak."""
+    shape = batch_shape(recipe, world_size)
+    steps = recipe.train.max_steps
+    if steps < 0:
+        steps = math.ceil(recipe.train.num_train_epochs * len(parts.train) / shape.total)
+    sequence = int(parts.train.lengths.mean())
+    reckoned = estimate(
+        parts.model, optim=recipe.train.optim, micro_batch=shape.micro, sequence=sequence,
+        total_tokens=steps * shape.total * sequence,
+    )  # fmt: skip
+    return guess_seconds(reckoned.total_flops, default_device()) / world_size
+
+
+def resume_command(options: RunOptions) -> str:
+    """The command as typed, with `--resume` (and without `--overwrite`)."""
+    words = [word for word in options.command.split(" ") if word != "--overwrite"]
+    return " ".join(words if "--resume" in words else [*words, "--resume"])

@@ -1,0 +1,1 @@
+"""From bytes to batches: sources, cleaning, tokenizers, the token cache, packing, order."""

@@ -1,0 +1,281 @@
+"""Folders that are whole or absent: what is prepared once and used by every run after it.
+
+An entry is a folder that some function fills. It is filled under a temporary name beside its
+final one, its files reach the disk, a manifest (`meta.json`: the size and SHA-256 of each file, and
+what the writer says of them) is written last, and one rename makes it appear. A process that is
+killed at any moment leaves a temporary folder and nothing that could be taken for whole; the next
+one removes it. A lock beside each entry makes two runs that start together prepare it once.
+"""
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from lmkit.errors import CacheError
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "meta.json"
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
+_HASH_CHUNK = 1 << 20  # bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry that is whole."""
+
+    folder: Path
+    """Where its files are."""
+    meta: dict[str, Any]
+    """Its manifest: `files`, and what the writer returned."""
+    hit: bool
+    """Whether it was there, written by an earlier run or by another process just now."""
+    reason: str
+    """Why it was a hit or a miss, in a few words."""
+
+
+class CacheMissError(Exception):
+    """Something would have to be prepared, while `reading_only` is in force."""
+
+
+_reading_only: ContextVar[bool] = ContextVar("reading_only", default=False)
+_scratch: ContextVar[Path | None] = ContextVar("scratch", default=None)
+
+
+@contextmanager
+def reading_only() -> Iterator[None]:
+    """Nothing is prepared inside: what is absent raises `CacheMissError`."""
+    token = _reading_only.set(True)
+    try:
+        yield
+    finally:
+        _reading_only.reset(token)
+
+
+@contextmanager
+def scratch() -> Iterator[None]:
+    """What is prepared inside goes to a temporary folder, and is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="lmkit-") as folder:
+        token = _scratch.set(Path(folder))
+        try:
+            yield
+        finally:
+            _scratch.reset(token)
+
+
+def cache_dir() -> Path:
+    """The cache folder: $LMKIT_CACHE, else $XDG_CACHE_HOME/lmkit, else ~/.cache/lmkit."""
+    if temporary := _scratch.get():
+        return temporary
+    if own := os.environ.get("LMKIT_CACHE"):
+        return Path(own).expanduser().absolute()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "lmkit"
+
+
+def entry(folder: Path, write: Callable[[Path], Mapping[str, Any]]) -> Entry:
+    """The whole entry at `folder`, written now if it is absent or damaged.
+
+    Args:
+        folder: Its final place, named by a hash of all that its content depends on.
+        write: Fills an empty folder and returns what the manifest shall say of it.
+
+    Raises:
+        CacheError: The cache cannot be written or its disk is full.
+    """
+    if folder.is_dir() and damage(folder) is None:
+        return Entry(folder, read_manifest(folder), hit=True, reason="found")
+    if _reading_only.get():
+        raise CacheMissError(str(folder))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            return _entry_locked(folder, write)
+    except OSError as error:
+        if problem := _explain(error, folder):
+            raise problem from error
+        raise
+
+
+def _entry_locked(folder: Path, write: Callable[[Path], Mapping[str, Any]]) -> Entry:
+    """`entry`, by the one process that holds the lock."""
+    _remove_abandoned(folder)
+    reason = "not in the cache"
+    if folder.is_dir():
+        found = damage(folder)
+        if found is None:
+            meta = read_manifest(folder)
+            return Entry(folder, meta, hit=True, reason="prepared meanwhile by another process")
+        reason = f"damaged: {found}"
+        logger.warning("%s is damaged and is prepared again: %s", folder, found)
+        folder.rename(_temporary(folder))
+    temporary = _temporary(folder)
+    temporary.mkdir()
+    try:
+        ours = publish(temporary, folder, write(temporary))
+    except OSError as error:
+        written = sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file())
+        shutil.rmtree(temporary, ignore_errors=True)
+        if problem := _explain(error, folder, written):
+            raise problem from error
+        raise
+    finally:
+        _remove_abandoned(folder)
+    if not ours:  # only where the file system keeps no locks
+        reason = "prepared meanwhile by another process"
+    return Entry(folder, read_manifest(folder), hit=not ours, reason=reason)
+
+
+def publish(temporary: Path, final: Path, meta: Mapping[str, Any] | None = None) -> bool:
+    """Make the filled folder `temporary` appear as `final`, whole, or not at all.
+
+    Returns:
+        Whether this one was taken; False where another process published first: then theirs
+        stays and `temporary` is removed.
+    """
+    files = {}
+    for file in sorted(path for path in temporary.rglob("*") if path.is_file()):
+        name = file.relative_to(temporary).as_posix()
+        files[name] = {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+        with file.open("rb+") as handle:
+            os.fsync(handle.fileno())
+    manifest = temporary / MANIFEST
+    with manifest.open("w", encoding="utf-8") as handle:
+        json.dump({**(meta or {}), "files": files}, handle, indent=1)
+        handle.flush()
+        os.fsync(handle.fileno())
+    try:
+        temporary.rename(final)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        shutil.rmtree(temporary)
+        return False
+    _sync_folder(final.parent)
+    return True
+
+
+def damage(folder: Path, *, contents: bool = False) -> str | None:
+    """What is wrong with an entry, or None if it is whole.
+
+    Args:
+        folder: The entry.
+        contents: Also read every file and compare its SHA-256; else only sizes are looked at.
+    """
+    try:
+        files = read_manifest(folder)["files"].items()
+    except FileNotFoundError:
+        return f"{MANIFEST} is missing"
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"{MANIFEST} cannot be read"
+    for name, expected in files:
+        file = folder / name
+        if not file.is_file():
+            return f"{name} is missing"
+        if (size := file.stat().st_size) != expected["bytes"]:
+            return f"{name} has {size:,} bytes instead of {expected['bytes']:,}"
+        if contents and _sha256(file) != expected["sha256"]:
+            return f"{name} has other content than was written (its SHA-256 differs)"
+    return None
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of an entry."""
+    meta: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return meta
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of an entry; say so if that means to wait."""
+    lock = _lock(folder)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        logger.info("waiting for another process that prepares %s", folder)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock(folder: Path) -> FileLock:
+    return FileLock(folder.parent / f".{folder.name}.lock")
+
+
+def _temporary(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}.{secrets.token_hex(6)}.tmp"
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary folders beside `folder` that no living process fills.
+
+    Whoever fills an entry holds its lock, whatever machine it runs on; so a temporary folder whose
+    lock is ours or free belongs to a process that was killed.
+    """
+    for temporary in folder.parent.glob(".*.tmp"):
+        owner = folder.parent / temporary.name[1:].rsplit(".", 2)[0]
+        if owner.name == folder.name:
+            shutil.rmtree(temporary, ignore_errors=True)
+            continue
+        lock = _lock(owner)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            lock.release()
+
+
+def _explain(error: OSError, folder: Path, written: int = 0) -> CacheError | None:
+    """What the user can do about a failed write, or None where the error is not the cache's."""
+    cure = "set LMKIT_CACHE to a folder"
+    if error.errno in _FULL:
+        existing = next(path for path in folder.parents if path.is_dir())
+        free = shutil.disk_usage(existing).free
+        return CacheError(
+            f"{folder.parent}: no room left ({error.strerror}): more than {written / 1e6:,.1f} MB "
+            f"needed, {free / 1e6:,.1f} MB free; make room or {cure} on a larger disk"
+        )
+    where = Path(os.fsdecode(error.filename)) if error.filename is not None else folder
+    if error.errno in _DENIED and (folder.is_relative_to(where) or folder.parent in where.parents):
+        return CacheError(
+            f"{where}: the cache cannot be written ({error.strerror}); {cure} that you may write to"
+        )
+    return None
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as handle:
+        while chunk := handle.read(_HASH_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring a rename inside `folder` to the disk; only POSIX can open a folder."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

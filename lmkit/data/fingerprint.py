@@ -1,0 +1,97 @@
+"""The SHA-256 of files, without reading a large one again that has not changed.
+
+A hash that was computed once is kept in the cache folder under the file's device, inode, size and
+times of change (mtime and ctime, in nanoseconds): a file for which all of them are as they were has
+the content that was hashed. Nothing hangs on the table: without it, files are read again.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lmkit.data.cache import cache_dir
+from lmkit.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+TABLE = "file-hashes.json"
+_ENTRIES = 50_000  # the newest are kept
+_CHUNK = 1 << 20  # bytes
+# A write in the same tick of the file system's clock as the hashing leaves no trace in the times.
+_SETTLED = 2_000_000_000  # nanoseconds
+
+
+def file_hashes(paths: Sequence[Path]) -> list[tuple[int, str]]:
+    """Size in bytes and SHA-256 (hex) of each file, as it lies on the disk.
+
+    Raises:
+        DataError: a file cannot be read, or changes while it is.
+    """
+    table = _load()
+    known = dict(table)
+    hashes = []
+    for path in paths:
+        try:
+            state = path.stat()
+            key = _key(state)
+            if key not in known:
+                known[key] = _sha256(path)
+                now = path.stat()
+                if _key(now) != key:
+                    raise DataError(f"{path}: the file changes while it is read; start again later")
+                if time.time_ns() - max(now.st_mtime_ns, now.st_ctime_ns) > _SETTLED:
+                    table[key] = known[key]
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+        hashes.append((state.st_size, known[key]))
+    _save(table)
+    return hashes
+
+
+def combined(parts: Any) -> str:
+    """SHA-256 (hex) of a value as canonical JSON."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _key(state: os.stat_result) -> str:
+    """What vouches for a file's content."""
+    return f"{state.st_dev}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _load() -> dict[str, str]:
+    """The table as it was written last, or an empty one."""
+    try:
+        table = json.loads((cache_dir() / TABLE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def _save(table: dict[str, str]) -> None:
+    """Write the table if it grew: aside, then renamed, so that readers see a whole one."""
+    before = _load()
+    if table.keys() <= before.keys():
+        return
+    merged = dict(list({**before, **table}.items())[-_ENTRIES:])
+    target = cache_dir() / TABLE
+    temporary = target.with_name(f"{TABLE}.{secrets.token_hex(6)}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(merged), encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        logger.debug("the table of file hashes cannot be written: %s", error)

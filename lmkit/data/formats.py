@@ -1,0 +1,189 @@
+"""Which format a file has, by its name, and its bytes, decompressed as they are read."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import zstandard
+
+from lmkit.errors import DataError
+
+Kind = Literal["text", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "conll"]
+
+ROW_FORMATS: dict[str, Kind] = {
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".conll": "conll",
+    ".iob2": "conll",
+}
+"""Extensions whose files hold rows; every other one is read as text."""
+
+# Extensions that a folder or a glob is searched for; a file that is named itself may have any.
+_TEXT = (
+    "txt text md markdown rst org adoc tex log srt vtt html htm xml css py pyi js ts jsx tsx c h "
+    "cc cpp hpp cs java kt scala go rs rb php pl lua r jl swift m sh bash sql hs ml clj ex erl f90 "
+    "asm vim el lisp scm yaml yml toml ini cfg"
+)
+TEXT_EXTENSIONS = frozenset(f".{extension}" for extension in _TEXT.split())
+COMPRESSIONS = (".gz", ".zst")
+ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".tbz2", ".txz"))
+FORMATS = (
+    "txt, md, py and any other text; json, jsonl, csv, tsv, parquet, arrow, conll/iob2, SQuAD "
+    "json; each also .gz or .zst"
+)
+
+_SIGNATURES = {
+    b"%PDF": "a PDF",
+    b"PK\x03\x04": "a zip archive (or an office document)",
+    b"\x1f\x8b": "gzip data (name it .gz)",
+    b"\x28\xb5\x2f\xfd": "zstandard data (name it .zst)",
+    b"PAR1": "a Parquet file (name it .parquet)",
+    b"ARROW1": "an Arrow file (name it .arrow)",
+    b"BZh": "bzip2 data",
+    b"\xfd7zXZ": "xz data",
+    b"SQLite format 3": "an SQLite database",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\x7fELF": "a program",
+}
+_WIDE = {  # the longer marks first: UTF-32's little-endian mark begins with UTF-16's
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+_SNIFFED = 8192  # bytes looked at to tell text from other things
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file, and how its name says it is read."""
+
+    path: Path
+    kind: Kind
+    compression: Literal["", ".gz", ".zst"]
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def data_file(path: Path) -> DataFile:
+    """The format of `path` by its extension.
+
+    Raises:
+        DataError: the extension is an archive's.
+    """
+    suffix = path.suffix.lower()
+    compression = cast('Literal["", ".gz", ".zst"]', suffix if suffix in COMPRESSIONS else "")
+    inner = Path(path.stem).suffix.lower() if compression else suffix
+    if inner in ARCHIVES:
+        raise DataError(f"{path}: archives are not read; unpack it and name the folder ({FORMATS})")
+    return DataFile(path, ROW_FORMATS.get(inner, "text"), compression)
+
+
+def is_known(path: Path) -> bool:
+    """Whether a search through a folder takes this file."""
+    suffix = path.suffix.lower()
+    if suffix in COMPRESSIONS:
+        suffix = Path(path.stem).suffix.lower()
+    return suffix in ROW_FORMATS or suffix in TEXT_EXTENSIONS
+
+
+@contextmanager
+def open_bytes(file: DataFile) -> Iterator[BinaryIO]:
+    """The decompressed bytes of a file, as a stream.
+
+    Raises:
+        DataError: the file is gone, may not be read, or its compressed data is damaged or cut off.
+    """
+    try:
+        with file.path.open("rb") as raw:
+            if file.compression == ".gz":
+                with gzip.GzipFile(fileobj=raw) as unpacked:
+                    yield cast("BinaryIO", unpacked)
+            elif file.compression == ".zst":
+                with io.BufferedReader(_Zstandard(raw), 1 << 17) as unpacked_zst:
+                    yield cast("BinaryIO", unpacked_zst)
+            else:
+                yield raw
+    except FileNotFoundError as error:
+        raise DataError(f"{file}: no such file") from error
+    except PermissionError as error:
+        raise DataError(f"{file}: no permission to read it") from error
+    except (gzip.BadGzipFile, zlib.error, EOFError, zstandard.ZstdError) as error:
+        raise DataError(f"{file}: damaged or cut-off {file.compression} data ({error})") from error
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from error
+
+
+def sniff(file: DataFile, head: bytes) -> None:
+    """Refuse what is not text in one byte a character, by the first bytes.
+
+    Raises:
+        DataError: a UTF-16 or UTF-32 mark, the mark of another format, or NUL bytes.
+    """
+    for mark, encoding in _WIDE.items():
+        if head.startswith(mark):
+            raise DataError(
+                f"{file}: is {encoding}, and only UTF-8 is read; "
+                f"convert it: iconv -f {encoding} -t UTF-8"
+            )
+    for mark, what in _SIGNATURES.items():
+        if head.startswith(mark):
+            raise DataError(f"{file}: is {what}, not {_expected(file)}; formats: {FORMATS}")
+    nul = head[:_SNIFFED].find(b"\0")
+    if nul >= 0:
+        raise DataError(
+            f"{file}: byte {nul} is NUL, so it is not {_expected(file)} (UTF-16 without a mark has "
+            f"such bytes too); formats: {FORMATS}"
+        )
+
+
+def _expected(file: DataFile) -> str:
+    """What the extension promised."""
+    return "text" if file.kind == "text" else f"{file.kind} text"
+
+
+class _Zstandard(io.RawIOBase):
+    """Zstandard frames as one stream. The library's own reader is silent about a cut-off file."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = False  # whether the current frame has been given any byte
+        self._input = b""
+        self._output = memoryview(b"")
+
+    def readable(self) -> bool:
+        """It can be read; nothing else."""
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
+        """Fill `buffer` from the next frames; 0 at the end of the last whole one."""
+        while not self._output:
+            self._input = self._input or self._raw.read(1 << 14)
+            if not self._input:
+                if self._begun:
+                    raise EOFError("the last frame is not complete")
+                return 0
+            self._begun = True
+            self._output = memoryview(self._frame.decompress(self._input))
+            self._input = b""
+            if self._frame.eof:
+                self._input = self._frame.unused_data
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+                self._begun = False
+        size = min(len(buffer), len(self._output))
+        buffer[:size] = self._output[:size]
+        self._output = self._output[size:]
+        return size

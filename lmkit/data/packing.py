@@ -1,0 +1,123 @@
+"""Training layouts: a tokenized corpus cut into examples, without loss.
+
+`joined` lays all documents in one stream and cuts it into blocks, so that no place is padding but
+at the very end. `none` keeps each document by itself and cuts only what is longer than a block.
+
+Examples are keyed (epoch, index) and are a function of that key. Labels are aligned to the logits:
+`labels[t]` is what the model shall predict at position t. Shape letters: N tokens of the corpus, D
+documents, T block size, L tokens of one example (at most T).
+"""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from lmkit.data.masking import Masker
+from lmkit.data.pieces import Documents, Pieces
+from lmkit.labels import IGNORED
+
+Packing = Literal["joined", "none"]
+Ints = npt.NDArray[np.int64]
+
+
+class CausalBlocks:
+    """Inputs and next tokens for a left-to-right model.
+
+    joined: the stream is one end token, then every document followed by its end token; block i
+    reads T tokens from i * T on and predicts the T after the first of them. So every token of the
+    corpus is a label exactly once an epoch. none: the same with each document's own stream, which
+    starts with the start token; where there is none, a document's first token is not predicted.
+
+    The last block of a stream is shorter; padding is left to the batch.
+    """
+
+    def __init__(
+        self,
+        corpus: Documents,
+        *,
+        block_size: int,
+        packing: Packing,
+        start_id: int | None,
+        end_id: int,
+        pad_id: int,
+    ) -> None:
+        self._corpus = corpus
+        self.pad_values = {"input_ids": pad_id, "labels": IGNORED}
+        """What a shorter example is filled up with, for `pad_batch`."""
+        if packing == "joined":
+            # The corpus is one document whose start token is the end token.
+            self._first: int | None = end_id
+            self._offsets = np.array([0, len(corpus.tokens)], dtype=np.int64)  # (2,)
+        else:
+            self._first = start_id
+            self._offsets = corpus.offsets  # (D+1,)
+        unpredicted = 0 if self._first is not None else 1
+        self._pieces = Pieces(np.diff(self._offsets) - unpredicted, block_size)
+
+    def __len__(self) -> int:
+        """Blocks an epoch."""
+        return len(self._pieces)
+
+    @property
+    def lengths(self) -> Ints:
+        """Tokens of each block, (blocks,)."""
+        return self._pieces.lengths()
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Ints]:
+        """`input_ids` and `labels`, each (L,), of block `index`; all epochs see the same blocks."""
+        document, begin, end = self._pieces[key[1]]
+        stream = causal_stream(self._corpus, self._offsets, document, self._first, begin, end + 1)
+        return {"input_ids": stream[:-1], "labels": stream[1:].copy()}
+
+
+class MaskedBlocks:
+    """[CLS], at most T - 2 tokens, [SEP]; some of the tokens hidden, and those alone are labels.
+
+    joined: the stream is every document followed by its end token. none: each document's own. The
+    last end token of a stream is the [SEP] of its last block; nothing else is left out.
+    """
+
+    def __init__(
+        self, corpus: Documents, masker: Masker, *, block_size: int, packing: Packing
+    ) -> None:
+        self._corpus = corpus
+        self._masker = masker
+        self.pad_values = masker.pad_values
+        """What a shorter example is filled up with, for `pad_batch`."""
+        joined = np.array([0, len(corpus.tokens)], dtype=np.int64)  # (2,)
+        self._offsets = joined if packing == "joined" else corpus.offsets
+        self._pieces = Pieces(np.diff(self._offsets) - 1, block_size - 2)
+
+    def __len__(self) -> int:
+        """Blocks an epoch."""
+        return len(self._pieces)
+
+    @property
+    def lengths(self) -> Ints:
+        """Tokens of each block, [CLS] and [SEP] included, (blocks,)."""
+        return self._pieces.lengths() + 2
+
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Ints]:
+        """`input_ids` and `labels`, each (L,); masks are a function of seed, epoch and index."""
+        epoch, index = key
+        document, begin, end = self._pieces[index]
+        start = int(self._offsets[document])
+        content = np.array(self._corpus.tokens[start + begin : start + end], dtype=np.int64)
+        return self._masker.training(content, epoch=epoch, index=index)
+
+
+def causal_stream(
+    corpus: Documents, offsets: Ints, document: int, first: int | None, begin: int, end: int
+) -> Ints:
+    """Tokens [begin, end) of a document's stream: `first`, if there is one, then its tokens."""
+    start = int(offsets[document])
+    if first is None:
+        return np.array(corpus.tokens[start + begin : start + end], dtype=np.int64)
+    stream = np.empty(end - begin, dtype=np.int64)
+    if begin == 0:
+        stream[0] = first
+        stream[1:] = corpus.tokens[start : start + end - 1]
+    else:
+        stream[:] = corpus.tokens[start + begin - 1 : start + end - 1]
+    return stream

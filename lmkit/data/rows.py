@@ -1,0 +1,188 @@
+"""What every reader yields and every task reads: rows, sources of rows, and a run's splits."""
+
+import hashlib
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, NamedTuple, Protocol
+
+from lmkit.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+
+class Row(NamedTuple):
+    """One document or example, and where it stands."""
+
+    values: dict[str, Any]
+    """Column names and what they hold."""
+    origin: str
+    """`FILE` for a whole text file, else `FILE:LINE` or `FILE:row N`: for messages only."""
+
+
+class Source(Protocol):
+    """The rows of one split, read anew at each pass, in an order that never changes."""
+
+    @property
+    def name(self) -> str:
+        """The split: `train`, `validation` or `test`."""
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, streamed: memory does not grow with the corpus.
+
+        Raises:
+            DataError: something cannot be read, or there is no row at all; the place is named.
+        """
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the content and of how it is read; not of paths or times."""
+
+    def describe(self) -> list[dict[str, Any]]:
+        """One entry a file: `path`, `bytes`, `sha256`, and `part` where only a part is read."""
+
+
+class Splits(NamedTuple):
+    """The data of a run."""
+
+    train: Source
+    validation: Source | None
+    test: Source | None
+
+
+class RowSource(ABC):
+    """What every source of outside data does alike: rows without text are left out and counted.
+
+    Attributes:
+        name: The split.
+        blank: Rows without text that the last whole pass left out; None before the first one.
+    """
+
+    def __init__(self, name: str, text_column: str | None) -> None:
+        self.name = name
+        self.blank: int | None = None
+        self._text_column = text_column
+
+    def rows(self) -> Iterator[Row]:
+        """Every row whose text is not blank (every row, where the task has no text column).
+
+        Raises:
+            DataError: something cannot be read, or no row is left.
+        """
+        kept = blank = 0
+        first = ""
+        for row in self.read():
+            text = row.values.get(self._text_column) if self._text_column is not None else None
+            if isinstance(text, str) and not text.strip():
+                blank, first = blank + 1, first or row.origin
+                continue
+            kept += 1
+            yield row
+        if not kept:
+            raise DataError(self.nothing(blank))
+        if blank and self.blank is None:
+            logger.warning(
+                "%s data: %d of %d documents are blank and left out (the first: %s)",
+                self.name, blank, kept + blank, first,
+            )  # fmt: skip
+        self.blank = blank
+
+    @abstractmethod
+    def read(self) -> Iterator[Row]:
+        """Every row as it is stored."""
+
+    @abstractmethod
+    def nothing(self, blank: int) -> str:
+        """What a message says where no row is left of `blank` ones."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """As in `Source`."""
+
+    @abstractmethod
+    def describe(self) -> list[dict[str, Any]]:
+        """As in `Source`."""
+
+
+def column(row: Row, name: str) -> str:
+    """The text in column `name`.
+
+    Raises:
+        DataError: there is no such column (those found and the nearest are named), or it holds
+            no text: null, blank or not a string.
+    """
+    value = _value(row, name)
+    if not isinstance(value, str):
+        raise DataError(
+            f"{row.origin}: column `{name}` holds {_kind(value)}, not text; choose a column of "
+            f"text ({_listed([key for key, item in row.values.items() if isinstance(item, str)])})"
+        )
+    return value
+
+
+def label(row: Row, name: str) -> str:
+    """The label in column `name`; whole numbers and booleans are written out as text.
+
+    Raises:
+        DataError: as `column`, and for a number with a fraction or a nested value.
+    """
+    value = _value(row, name)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, (str, int)):
+        raise DataError(
+            f"{row.origin}: column `{name}` holds {_kind(value)}; a label is text or a whole number"
+        )
+    return str(value)
+
+
+def digest(row: Row, text_column: str | None) -> int:
+    """The row's content as a number in [0, 2**64): the first 8 bytes of a SHA-256.
+
+    It is taken of the text where the row has a text column (so that equal texts go together
+    whatever stands beside them), else of all values as canonical JSON.
+    """
+    text = row.values.get(text_column) if text_column is not None else None
+    if not isinstance(text, str):
+        text = json.dumps(row.values, sort_keys=True, ensure_ascii=False, default=str)
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
+
+
+def nearest(name: str, names: list[str]) -> str:
+    """`; did you mean X?`, or nothing where no name is close."""
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def _value(row: Row, name: str) -> Any:
+    """What column `name` holds, once it is there and neither null nor blank."""
+    if name not in row.values:
+        found = [str(key) for key in row.values]
+        raise DataError(
+            f"{row.origin}: no column `{name}`; the columns are {_listed(found)}"
+            f"{nearest(name, found)}"
+        )
+    value = row.values[name]
+    if value is None or (isinstance(value, str) and not value.strip()):
+        state = "null" if value is None else "blank"
+        raise DataError(
+            f"{row.origin}: column `{name}` is {state}; fill it in or leave the row out"
+        )
+    return value
+
+
+def _kind(value: Any) -> str:
+    """`the number 3`, `a list`: what was found, for a message."""
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, list):
+        return "a list"
+    return "an object" if isinstance(value, dict) else f"a {type(value).__name__}"
+
+
+def _listed(names: list[str]) -> str:
+    """The names in backquotes, or `none`."""
+    return ", ".join(f"`{name}`" for name in names) or "none"

@@ -1,0 +1,207 @@
+"""Splitting validation data off a training corpus.
+
+Where there are many documents, each one's own content decides: a document whose hash, as a share
+of all hashes, lies below `validation_share` is validation. So it stays where it is when the corpus
+grows, and equal documents are on the same side.
+
+Two corners are settled so that neither side is empty:
+
+- Text with fewer than 20 documents (often one file) is cut inside each document: its last
+  `validation_share` of the characters, from the nearest paragraph, line or word on, is validation.
+  Held-out paragraphs from all over a text would be told by their neighbors.
+- Rows of which none, or all, fall below the share: the threshold moves to the nearest row.
+"""
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from lmkit.data.fingerprint import combined
+from lmkit.data.rows import Row, Source, digest
+from lmkit.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+MANY = 20
+"""From this many documents on, whole documents are held out."""
+
+_HASHES = 2**64
+_BOUNDARIES = (  # what is cut at, and the least distance in characters that it is looked for in
+    (re.compile(r"\n[ \t]*\r?\n\s*"), 0),
+    (re.compile(r"\n"), 0),
+    (re.compile(r"\s+"), 80),
+)
+
+
+@dataclass(frozen=True)
+class HashPart:
+    """The rows of `source` below the threshold (`held_out`), or the others."""
+
+    name: str
+    source: Source
+    text_column: str | None
+    threshold: int
+    held_out: bool
+
+    def rows(self) -> Iterator[Row]:
+        """The rows of this side, in the order of the source."""
+        for row in self.source.rows():
+            if (digest(row, self.text_column) < self.threshold) == self.held_out:
+                yield row
+
+    def fingerprint(self) -> str:
+        """That of the source, with the side and the threshold."""
+        rule = ["hash", self.text_column, self.threshold, self.held_out]
+        return combined([self.source.fingerprint(), rule])
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The source's files, with the part of them that is read."""
+        share = self.threshold / _HASHES if self.held_out else 1 - self.threshold / _HASHES
+        return _with_part(self.source, f"{share:.4g} of the documents, by a hash of the content")
+
+
+@dataclass(frozen=True)
+class TailPart:
+    """The last `share` of each document of `source` (`held_out`), or what comes before it."""
+
+    name: str
+    source: Source
+    text_column: str
+    share: float
+    held_out: bool
+
+    def rows(self) -> Iterator[Row]:
+        """One side of each document. One too short to cut belongs to what comes before."""
+        for row in self.source.rows():
+            text = row.values.get(self.text_column)
+            at = tail_start(text, self.share) if isinstance(text, str) else None
+            if at is None:
+                if not self.held_out:
+                    yield row
+            elif self.held_out:
+                origin = f"{row.origin} (from character {at})"
+                yield Row({**row.values, self.text_column: text[at:]}, origin)  # type: ignore[index]  # `at` is None unless it is text
+            else:
+                yield Row({**row.values, self.text_column: text[:at]}, row.origin)  # type: ignore[index]
+
+    def fingerprint(self) -> str:
+        """That of the source, with the side and the share."""
+        rule = ["tail", self.text_column, self.share, self.held_out]
+        return combined([self.source.fingerprint(), rule])
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The source's files, with the part of them that is read."""
+        if self.held_out:
+            return _with_part(self.source, f"the last {self.share:.4g} of each document")
+        return _with_part(self.source, f"the first {1 - self.share:.4g} of each document")
+
+
+@dataclass(frozen=True)
+class FirstRows:
+    """The first `limit` rows of `source`."""
+
+    name: str
+    source: Source
+    limit: int
+
+    def rows(self) -> Iterator[Row]:
+        """At most `limit` rows."""
+        return islice(self.source.rows(), self.limit)
+
+    def fingerprint(self) -> str:
+        """That of the source, with the limit."""
+        return combined([self.source.fingerprint(), ["first", self.limit]])
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The source's files, with the part of them that is read."""
+        return _with_part(self.source, f"the first {self.limit} documents")
+
+
+def hold_out(
+    source: Source, share: float, *, text_column: str | None, is_corpus: bool
+) -> tuple[Source, Source]:
+    """Training and validation data from one source; neither is empty, no row is in both.
+
+    Args:
+        source: All of it.
+        share: How much is validation, in (0, 1).
+        text_column: The column whose content decides; None for all columns.
+        is_corpus: Whether the rows are running text, which may be cut inside a document.
+
+    Raises:
+        DataError: there is too little to have something on both sides.
+    """
+    threshold = round(share * _HASHES)
+    rows = 0
+    lowest, highest = _HASHES, -1
+    for row in source.rows():
+        value = digest(row, text_column)
+        rows, lowest, highest = rows + 1, min(lowest, value), max(highest, value)
+        if rows >= MANY and lowest < threshold <= highest:
+            break
+    if is_corpus and text_column is not None and rows < MANY:
+        return _cut_tails(source, share, text_column, rows)
+    if lowest == highest:
+        raise DataError(
+            f"{_named(source)}: {'one row' if rows == 1 else f'{rows} equal rows'} cannot be "
+            "split into training and validation data; give more, or set data.validation"
+        )
+    if not lowest < threshold <= highest:
+        threshold = lowest + 1 if threshold <= lowest else highest
+        logger.info(
+            "%s: of %d rows none fell on one side of validation_share %g; the nearest was moved",
+            _named(source), rows, share,
+        )  # fmt: skip
+    logger.info("validation: %g of the documents, by a hash of the content", share)
+    train = HashPart("train", source, text_column, threshold, held_out=False)
+    return train, HashPart("validation", source, text_column, threshold, held_out=True)
+
+
+def tail_start(text: str, share: float) -> int | None:
+    """Where the last `share` of `text` begins; None where it cannot be cut into two texts.
+
+    It is the paragraph, else the line, else the word that begins nearest to that place, looked for
+    within half a `share` of the text on either side (a word at least within 80 characters).
+    """
+    aim = len(text) * (1 - share)
+    reach = len(text) * min(share, 1 - share) / 2
+    first, last = len(text) - len(text.lstrip()), len(text.rstrip())
+    for boundary, least in _BOUNDARIES:
+        low, high = int(aim - max(reach, least)), int(aim + max(reach, least)) + 1
+        starts = [match.end() for match in boundary.finditer(text, max(0, low), high)]
+        if cuts := [at for at in starts if first < at < last]:
+            return min(cuts, key=lambda at: abs(at - aim))
+    return None
+
+
+def _cut_tails(source: Source, share: float, column: str, rows: int) -> tuple[Source, Source]:
+    """Both sides of a corpus of few documents."""
+    train = TailPart("train", source, column, share, held_out=False)
+    validation = TailPart("validation", source, column, share, held_out=True)
+    if next(validation.rows(), None) is None:
+        raise DataError(
+            f"{_named(source)}: too little text to hold out validation data "
+            f"({share:g} of it); give more, or set data.validation"
+        )
+    logger.info(
+        "validation: the last %g of each document, for there are %d (from %d on, whole documents "
+        "are held out)", share, rows, MANY,
+    )  # fmt: skip
+    return train, validation
+
+
+def _with_part(source: Source, part: str) -> list[dict[str, Any]]:
+    """The source's description, where each file says which part of it is read."""
+    return [
+        {**file, "part": f"{part}, of {file['part']}" if "part" in file else part}
+        for file in source.describe()
+    ]
+
+
+def _named(source: Source) -> str:
+    """The file a message is about, or how many there are."""
+    files = source.describe()
+    return str(files[0]["path"]) if len(files) == 1 else f"{len(files)} files"

@@ -1,0 +1,1 @@
+"""Let a model write: choices, prompts, batches, decoding loops, text."""

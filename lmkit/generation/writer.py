@@ -1,0 +1,220 @@
+"""From prompts to texts: the one entry for whatever wants a model to write.
+
+Prompts are read in windows, encoded, held against the model's context limit, sorted by length into
+batches, written, and given back in their own order.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from lmkit.data.tokenizer import start_token_id
+from lmkit.errors import ModelError, UsageError
+from lmkit.generation.batching import WINDOW, batches, windows
+from lmkit.generation.continuation import Continuation, Finish, OnText, TextStream
+from lmkit.generation.decoding import CausalDecoder
+from lmkit.generation.options import GenerationOptions
+from lmkit.generation.prompts import Prompt
+from lmkit.generation.sampling import Strategy
+from lmkit.generation.searching import Searcher
+from lmkit.models.inspecting import usable_positions
+
+NO_MEMORY = ("not enough memory", "can't allocate memory")  # torch's words where it is a CPU
+
+logger = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """One text for one prompt."""
+
+    prompt: Prompt
+    sequence: int
+    """Which of the texts of this prompt, from 0."""
+    text: str
+    """The continuation only."""
+    tokens: int
+    finish: Finish
+    """`end` (the end token), `stop` (a stop string), `length` (as asked) or `context` (full)."""
+
+
+class Writer:
+    """A model that writes, with its tokenizer and settled options."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        options: GenerationOptions,
+    ) -> None:
+        """Settle how to write; where sampling has no seed one is drawn and said."""
+        self.model = model
+        self.tokenizer = tokenizer
+        self.options = options
+        self.strategy = _settle(options, model)
+        self.ends = _ends(model, tokenizer)
+        self.seq2seq = bool(model.config.is_encoder_decoder)
+        config = model.config if self.seq2seq else model.config.get_text_config()
+        self.positions = usable_positions(config)
+        self.vocabulary = int(model.config.get_text_config().vocab_size)
+        self.engine: CausalDecoder | Searcher
+        if options.num_beams == 1 and CausalDecoder.serves(model):
+            self.engine = CausalDecoder(model, self.strategy, self.ends)
+        else:
+            self.engine = Searcher(
+                model, tokenizer, self.strategy, self.ends, beams=options.num_beams
+            )
+
+    def answers(self, prompts: Iterable[Prompt], on_text: OnText | None = None) -> Iterator[Answer]:
+        """The texts of all prompts, in the order of the prompts.
+
+        Args:
+            prompts: read a window at a time.
+            on_text: is given the text piece by piece as it is written; for one prompt and one
+                sequence without beams.
+
+        Raises:
+            UsageError: a prompt is too long for the model, or no memory is left for the batch.
+            ModelError: an empty prompt for a model without a start token, or logits that are not
+                finite.
+        """
+        sequences = self.options.num_return_sequences
+        size = max(1, self.options.batch_size // self.options.num_beams)
+        size *= sequences if self.options.num_beams > 1 else 1
+        full = 0
+        for window in windows(prompts, max(1, WINDOW * self.options.batch_size // sequences)):
+            rows = [row for prompt in window for row in self._rows(prompt, on_text)]
+            for batch in batches(rows, size, one_length=self.engine.one_length):
+                self._write(batch)
+            for place, row in enumerate(rows):
+                prompt = window[place // sequences]
+                assert row.finish is not None
+                full += row.finish == "context"
+                yield Answer(prompt, row.key[1], row.text.text, len(row.tokens), row.finish)
+        if full:
+            logger.warning(
+                "%d of the texts stopped at the model's context limit of %s tokens, before "
+                "--max-new-tokens %d",
+                full,
+                self.positions,
+                self.options.max_new_tokens,
+            )
+
+    def _rows(self, prompt: Prompt, on_text: OnText | None) -> list[Continuation]:
+        """The continuations to write for one prompt."""
+        ids = self._encode(prompt)
+        limit, at_limit = self._room(prompt, len(ids))
+        context = () if self.seq2seq else ids
+        return [
+            Continuation(
+                ids,
+                key=(prompt.index, sequence),
+                limit=limit,
+                at_limit=at_limit,
+                text=TextStream(self.tokenizer, context, stops=self.options.stop, on_text=on_text),
+            )
+            for sequence in range(self.options.num_return_sequences)
+        ]
+
+    def _encode(self, prompt: Prompt) -> list[int]:
+        """The prompt's token ids: as the tokenizer begins a text, but without an end."""
+        ids = list(self.tokenizer(prompt.text)["input_ids"])
+        if not self.seq2seq:
+            plain = list(self.tokenizer(prompt.text, add_special_tokens=False)["input_ids"])
+            ids = _without_end(ids, plain)
+        if not ids:
+            start = start_token_id(self.tokenizer)
+            if start is None:
+                raise ModelError(
+                    f"{prompt.origin}: is empty, and the model's tokenizer has no start token to "
+                    "begin from; give a prompt"
+                )
+            ids = [start]
+        if max(ids) >= self.vocabulary:
+            raise ModelError(
+                f"{prompt.origin}: token id {max(ids)} of the tokenizer is not in the model's "
+                f"vocabulary (ids 0 to {self.vocabulary - 1}); the two do not belong together"
+            )
+        return ids
+
+    def _room(self, prompt: Prompt, length: int) -> tuple[int, Finish]:
+        """How many tokens may follow, and what ends the text there."""
+        asked = self.options.max_new_tokens
+        if self.positions is None:
+            return asked, "length"
+        room = self.positions - (1 if self.seq2seq else length)  # a decoder starts with one token
+        if length > self.positions or room < 1:
+            raise UsageError(
+                f"{prompt.origin}: has {length} tokens; the model reads at most {self.positions}"
+                + ("" if self.seq2seq else ", and at least one must be left for the text")
+            )
+        return (room, "context") if room < asked else (asked, "length")
+
+    def _write(self, batch: Sequence[Continuation]) -> None:
+        try:
+            self.engine.write(batch)
+        except RuntimeError as error:
+            on_cpu = any(words in str(error) for words in NO_MEMORY)
+            if not (on_cpu or isinstance(error, torch.OutOfMemoryError)):
+                raise
+            longest = max(len(row.ids) for row in batch)
+            raise UsageError(
+                f"no memory left for a batch of {len(batch)} (longest prompt: {longest} "
+                "tokens); lower --batch-size or --max-new-tokens"
+            ) from error
+
+
+def _settle(options: GenerationOptions, model: PreTrainedModel) -> Strategy:
+    """Options first, then the model's own generation config, then nothing special.
+
+    A sequence-to-sequence model answers greedily unless an option asks for sampling: its tasks have
+    a right answer.
+    """
+    own = model.generation_config
+    penalty = _first(options.repetition_penalty, own.repetition_penalty, 1.0)
+    plain = not options.samples and options.seed is None and options.num_return_sequences == 1
+    greedy = options.greedy or options.temperature == 0 or options.num_beams > 1
+    if greedy or (model.config.is_encoder_decoder and plain):
+        return Strategy(temperature=0.0, repetition_penalty=penalty)
+    seed = options.seed
+    if seed is None:
+        seed = secrets.randbelow(2**32)
+        logger.info("sampling with --seed %d", seed)
+    return Strategy(
+        seed=seed,
+        temperature=_first(options.temperature, own.temperature, 1.0),
+        top_k=int(_first(options.top_k, own.top_k, 0)),
+        top_p=_first(options.top_p, own.top_p, 1.0),
+        repetition_penalty=penalty,
+    )
+
+
+def _first(*values: float | None) -> float:
+    """The first value that is given."""
+    return next(value for value in values if value is not None)
+
+
+def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokens that end a text: the model's own, else the tokenizer's end token or [SEP]."""
+    for own in (
+        model.generation_config.eos_token_id,
+        tokenizer.eos_token_id,
+        getattr(tokenizer, "sep_token_id", None),
+    ):
+        if own is not None:
+            return frozenset(own if isinstance(own, list) else [own])
+    return frozenset()
+
+
+def _without_end(ids: list[int], plain: list[int]) -> list[int]:
+    """`ids` without the special tokens that the tokenizer put behind `plain`, its own part.
+
+    A text that is to go on must not be closed: [SEP] or </s> after the prompt would say that it is.
+    """
+    for start in range(len(ids) - len(plain) + 1):
+        if ids[start : start + len(plain)] == plain:
+            return ids[: start + len(plain)]
+    return ids

@@ -1,0 +1,1 @@
+"""What transformers does not have: checked loading, the loss without logits."""

@@ -1,0 +1,227 @@
+"""The last layer of a language model, without the logits ever being held.
+
+A vocabulary of V turns N hidden states into N x V logits: for small models most of the memory and a
+third of the time of a step. Here logits exist for a few rows at a time: the loss and its gradient
+are computed together while they are still in the processor's cache (the idea of Liger-Kernel,
+arXiv:2410.10989, section 3.2, and of Cut Cross-Entropy, arXiv:2411.09009).
+
+It replaces the model's output layer only where a probe shows that the model's own logits are the
+plain `hidden @ weight.T + bias`, but for a factor; models that cap them (Gemma 2) keep their own.
+Shape letters: N predicted positions, H width, V vocabulary.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from lmkit.labels import IGNORED
+
+CPU_CHUNK = 1 << 22  # logits held at once: 16 MB of float32, about a last-level cache
+GPU_CHUNK = 1 << 28  # large enough for full-sized matrix products
+PROBE_LOGIT = 100.0
+PROBE_TOLERANCE = 1e-4  # of that
+
+
+class OutputHead:
+    """Losses and scores from what a model with an attached head returns as `logits`."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.layer = model.get_output_embeddings()
+        self.replaces_logits = _is_plain(model, self.layer)
+
+    def attach(self) -> None:
+        """Let the model return hidden states where it returned logits, if that is equal."""
+        if self.replaces_logits:
+            self.layer.forward = _identity
+
+    def detach(self) -> None:
+        """Give the model its own output layer back."""
+        self.layer.__dict__.pop("forward", None)
+
+    def loss(self, states: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """Summed cross-entropy in nats over the labels that are not IGNORED, with its gradient.
+
+        Args:
+            states: what the model returned as logits: (..., H) when attached, else (..., V).
+            labels: (...), the token to predict at each position.
+            label_smoothing: e in (1 - e) * nll + e * mean over V of -log p (Szegedy et al. 2016,
+                section 7, arXiv:1512.00567).
+        """
+        flat, gold = _rows(states, labels)
+        if self.replaces_logits:
+            return linear_cross_entropy(
+                flat, self.layer.weight, self.layer.bias, gold, label_smoothing
+            )
+        return functional.cross_entropy(
+            flat.float(), gold, reduction="sum", label_smoothing=label_smoothing
+        )
+
+    @torch.no_grad()
+    def score(self, states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each position: the nll of its label in nats, and whether it is the likeliest token.
+
+        Returns:
+            Two tensors shaped like `labels`: float32, 0 where IGNORED; bool, False where IGNORED.
+        """
+        wanted = labels != IGNORED
+        flat, gold = states[wanted], labels[wanted]
+        nll = torch.zeros(labels.shape, device=labels.device)
+        hit = torch.zeros_like(wanted)
+        width = self.layer.weight.shape[0] if self.replaces_logits else flat.shape[-1]
+        size = _chunk(flat.device, width)
+        values, hits = [], []
+        for start in range(0, len(gold), size):
+            part, labels_part = flat[start : start + size], gold[start : start + size]
+            logits = self.layer_logits(part).float()
+            values.append(functional.cross_entropy(logits, labels_part, reduction="none"))
+            hits.append(logits.argmax(-1) == labels_part)
+        if values:
+            nll[wanted], hit[wanted] = torch.cat(values), torch.cat(hits)
+        return nll, hit
+
+    def layer_logits(self, states: Tensor) -> Tensor:
+        """Logits (N, V) of rows the model returned: by the attached layer, or as they are."""
+        if not self.replaces_logits:
+            return states
+        return functional.linear(states, self.layer.weight, self.layer.bias)
+
+
+def linear_cross_entropy(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    labels: Tensor,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """Summed cross-entropy of `hidden @ weight.T + bias` against labels, in nats: a scalar.
+
+    Args:
+        hidden: (N, H).
+        weight: (V, H).
+        bias: (V,) or None.
+        labels: (N,) in [0, V).
+        label_smoothing: see `OutputHead.loss`.
+    """
+    if torch.is_autocast_enabled(hidden.device.type):
+        dtype = torch.get_autocast_dtype(hidden.device.type)
+    else:
+        dtype = weight.dtype
+    total: Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, labels, label_smoothing, dtype)
+    return total
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """Loss and gradient in one pass over chunks of rows.
+
+    With p the softmax of a row and t the smoothed target, the loss is -sum(t log p) and its
+    gradient by the logits is p - t, which is linear in what flows back: it can be computed in the
+    forward pass and scaled in the backward one.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor,
+        smoothing: float, dtype: torch.dtype,
+    ) -> Tensor:  # fmt: skip
+        with torch.autocast(hidden.device.type, enabled=False):
+            return _forward(ctx, hidden, weight, bias, labels, smoothing, dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        scaled = [saved if saved is None else saved.mul_(grads[0]) for saved in ctx.saved_tensors]
+        hidden, weight, bias = scaled
+        return hidden, weight, bias, None, None, None
+
+
+def _forward(
+    ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor,
+    smoothing: float, dtype: torch.dtype,
+) -> Tensor:  # fmt: skip
+    states, matrix = hidden.to(dtype), weight.to(dtype)
+    needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+    grad_hidden = torch.empty_like(states) if needs_hidden else None
+    grad_weight = torch.zeros_like(weight) if needs_weight else None
+    grad_bias = torch.zeros_like(bias) if bias is not None and needs_bias else None
+    vocabulary = weight.shape[0]
+    size = _chunk(hidden.device, vocabulary)
+    total = torch.zeros((), dtype=torch.promote_types(dtype, torch.float32), device=hidden.device)
+    for start in range(0, len(labels), size):
+        rows, gold = states[start : start + size], labels[start : start + size, None]
+        logits = _at_least_float32(functional.linear(rows, matrix))
+        if bias is not None:
+            logits += bias
+        log_sum = torch.logsumexp(logits, -1, keepdim=True)
+        picked = logits.gather(-1, gold)
+        total += (log_sum - (1 - smoothing) * picked).sum()
+        if smoothing:
+            total -= smoothing / vocabulary * logits.sum()
+        if not (needs_hidden or needs_weight or needs_bias):
+            continue
+        gradient = logits.sub_(log_sum).exp_()
+        if smoothing:
+            gradient -= smoothing / vocabulary
+        gradient.scatter_add_(-1, gold, torch.full_like(picked, smoothing - 1))
+        if grad_bias is not None:
+            grad_bias += gradient.sum(0).to(grad_bias.dtype)
+        gradient = gradient.to(dtype)
+        if grad_hidden is not None:
+            torch.mm(gradient, matrix, out=grad_hidden[start : start + size])
+        if grad_weight is not None and grad_weight.dtype == dtype:
+            grad_weight.addmm_(gradient.T, rows)
+        elif grad_weight is not None:
+            grad_weight += gradient.T @ rows
+    final = None if grad_hidden is None else grad_hidden.to(hidden.dtype)
+    ctx.save_for_backward(final, grad_weight, grad_bias)
+    return total
+
+
+def _rows(states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """The (N, .) states and (N,) labels of the positions that are predicted."""
+    flat, gold = states.reshape(-1, states.shape[-1]), labels.reshape(-1)
+    wanted = gold != IGNORED
+    return (flat, gold) if bool(wanted.all()) else (flat[wanted], gold[wanted])
+
+
+def _chunk(device: torch.device, vocabulary: int) -> int:
+    """Rows whose logits are held at once."""
+    return max(16, (CPU_CHUNK if device.type == "cpu" else GPU_CHUNK) // vocabulary)
+
+
+def _at_least_float32(logits: Tensor) -> Tensor:
+    return logits.float() if logits.element_size() < 4 else logits
+
+
+def _identity(states: Tensor) -> Tensor:
+    return states
+
+
+@torch.no_grad()
+def _is_plain(model: PreTrainedModel, layer: Any) -> bool:
+    """Whether the model's logits are `layer` of what enters it, shown on random tokens.
+
+    The logits of a new model are so small that capping them at 30 changes nothing that could be
+    seen; so the layer is made to give large ones. (A constant factor may stand before or after.)
+    """
+    if type(layer) is not nn.Linear:
+        return False
+    training = model.training
+    model.eval()
+    generator = torch.Generator().manual_seed(0)
+    limit = min(model.get_input_embeddings().weight.shape[0], layer.weight.shape[0])
+    ids = torch.randint(0, limit, (2, 8), generator=generator).to(layer.weight.device)
+    try:
+        layer.forward = _identity
+        states = model(input_ids=ids).logits
+        if states.shape[-1] != layer.weight.shape[1]:
+            return False
+        plain = functional.linear(states, layer.weight, layer.bias)
+        factor = PROBE_LOGIT / plain.abs().max().clamp(min=1e-6)
+        layer.forward = lambda x: functional.linear(x, layer.weight, layer.bias) * factor
+        own = model(input_ids=ids).logits
+    finally:
+        layer.__dict__.pop("forward", None)
+        model.train(training)
+    return bool((own - plain * factor).abs().max() < PROBE_TOLERANCE * PROBE_LOGIT)

@@ -1,0 +1,111 @@
+"""Facts about a model's configuration, checked before any data is read.
+
+transformers takes any key in a configuration and keeps a misspelled one in silence; here the keys
+of a recipe's `model.config` are held against the fields of the configuration class.
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from huggingface_hub.errors import StrictDataclassError
+from transformers import CONFIG_MAPPING, PretrainedConfig
+
+from lmkit.errors import ModelError
+
+# These number their positions from pad_token_id + 1, so two (or so) of the table are never used
+# (transformers, create_position_ids_from_input_ids).
+POSITIONS_AFTER_PADDING = frozenset(
+    {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "longformer",
+     "mpnet", "data2vec-text", "ibert", "xmod", "layoutlm", "lilt", "luke", "esm"}
+)  # fmt: skip
+# What every configuration class has and a recipe has no business with.
+NOT_FOR_RECIPES = frozenset({"transformers_version", "architectures", "dtype", "_name_or_path"})
+
+
+def config_class(architecture: str) -> type[PretrainedConfig]:
+    """The configuration class of a model type of transformers.
+
+    Raises:
+        ModelError: there is no such model type; the nearest are named.
+    """
+    if architecture not in CONFIG_MAPPING:
+        near = difflib.get_close_matches(architecture, list(CONFIG_MAPPING), n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise ModelError(
+            f"model.architecture: transformers has no model type {architecture!r}{hint}"
+        )
+    found: type[PretrainedConfig] = CONFIG_MAPPING[architecture]
+    return found
+
+
+def check_config_keys(cls: type[PretrainedConfig], keys: dict[str, Any]) -> None:
+    """Hold the keys of `model.config` against the fields of the configuration class.
+
+    Raises:
+        ModelError: names every unknown key with the nearest field.
+    """
+    fields = {field.name for field in dataclasses.fields(cls)} | set(cls.attribute_map)
+    fields -= NOT_FOR_RECIPES
+    problems = []
+    for key in keys:
+        if key not in fields:
+            near = difflib.get_close_matches(key, sorted(fields), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            problems.append(f"model.config.{key}: {cls.model_type} has no such key{hint}")
+    if problems:
+        raise ModelError("\n".join(problems))
+
+
+def make_config(architecture: str, keys: dict[str, Any]) -> PretrainedConfig:
+    """A configuration from a recipe's `architecture` and `config`.
+
+    Raises:
+        ModelError: an unknown model type or key, or a value of the wrong kind.
+    """
+    cls = config_class(architecture)
+    check_config_keys(cls, keys)
+    try:
+        return cls(**keys)
+    except (StrictDataclassError, ValueError, TypeError) as error:
+        raise ModelError(f"model.config: {architecture} refuses it: {one_line(error)}") from error
+
+
+def override_config(config: PretrainedConfig, keys: dict[str, Any]) -> None:
+    """Set keys of a loaded configuration, checked as `make_config` does.
+
+    Raises:
+        ModelError: an unknown key, or a value of the wrong kind.
+    """
+    check_config_keys(type(config), keys)
+    try:
+        for key, value in keys.items():
+            setattr(config, key, value)
+        config.validate()
+    except (StrictDataclassError, ValueError, TypeError) as error:
+        raise ModelError(
+            f"model.config: {config.model_type} refuses it: {one_line(error)}"
+        ) from error
+
+
+def usable_positions(config: PretrainedConfig) -> int | None:
+    """The longest sequence the model can read, in tokens; None where nothing bounds it."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions <= 0:
+        return None
+    if config.model_type in POSITIONS_AFTER_PADDING:
+        return positions - (getattr(config, "pad_token_id", None) or 0) - 1
+    return positions
+
+
+def saved_with_head(config: PretrainedConfig, classes: Mapping[str, Any]) -> bool:
+    """Whether a model was saved as one of these classes, named by model type."""
+    own = classes.get(config.model_type, ())
+    names = (own,) if isinstance(own, str) else own
+    return any(name in names for name in config.architectures or ())
+
+
+def one_line(error: BaseException) -> str:
+    """The text of an error with line breaks and runs of spaces folded."""
+    return " ".join(str(error).split())

@@ -1,0 +1,255 @@
+"""Make or open a model: built from a recipe's configuration, or read from a folder or the hub.
+
+Weights are read from safetensors only: a pickle can run code when it is opened. No code that comes
+with a model is ever run. Everything that can be wrong is told as a `ModelError` before training.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from lmkit.errors import HubError, LmkitError, ModelError
+from lmkit.hub import model_commit
+from lmkit.models.inspecting import make_config, one_line, override_config, usable_positions
+from lmkit.models.libraries import quiet_libraries
+from lmkit.recipe.sections import ModelSection
+from lmkit.run_folder import model_folder
+
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+CONVERT = (
+    "convert it once, where you trust the file: AutoModel.from_pretrained(FOLDER)"
+    ".save_pretrained(NEW_FOLDER) writes safetensors"
+)
+
+
+class ModelLoader:
+    """The model of a recipe's `model` section; the class and the head are the task's to say."""
+
+    def __init__(self, section: ModelSection, *, resize: bool = False) -> None:
+        """Keep the section; `resize` lets a larger tokenizer grow the embeddings (`add_tokens`)."""
+        self.section = section
+        self.resize = resize
+
+    def config(self) -> PreTrainedConfig:
+        """The configuration alone, read and checked before any data is.
+
+        Raises:
+            ModelError: unknown architecture or key, a wrong value, or no such model.
+        """
+        if self.section.architecture is not None:
+            return make_config(self.section.architecture, self.section.config)
+        config = open_config(str(self.section.source), self.section.revision)
+        override_config(config, self.section.config)
+        return config
+
+    def load(
+        self,
+        auto_class: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        positions: int | None = None,
+        **head: Any,
+    ) -> PreTrainedModel:
+        """The model with the head of `auto_class`, its vocabulary and positions fitting the task.
+
+        Args:
+            auto_class: an `AutoModelFor...` class.
+            tokenizer: gives a new model its vocabulary size and special token ids.
+            positions: the longest sequence of the task, in tokens; a new model gets as many
+                unless its recipe says otherwise.
+            head: further configuration of the head (`id2label`, ...).
+
+        Raises:
+            ModelError: the vocabulary or the positions are too small, the architecture lacks such
+                a head, or the weights cannot be read.
+        """
+        config = self.config()
+        if type(config) not in auto_class._model_mapping:
+            raise ModelError(
+                f"model: {config.model_type} has no {auto_class.__name__.removeprefix('AutoModel')}"
+                " head in transformers"
+            )
+        if self.section.architecture is not None:
+            self._fit_to_task(config, tokenizer, positions)
+        self._check_positions(config, positions)
+        for key, value in head.items():
+            setattr(config, key, value)
+        kwargs: dict[str, Any] = {"dtype": getattr(torch, self.section.dtype or "float32")}
+        if self.section.attn_implementation is not None:
+            kwargs["attn_implementation"] = self.section.attn_implementation
+        if self.section.architecture is not None:
+            model = _build(auto_class, config, kwargs)
+        else:
+            model = open_model(
+                str(self.section.source), auto_class, config=config,
+                revision=self.section.revision, **kwargs,
+            )  # fmt: skip
+        self._check_vocabulary(model, tokenizer)
+        return model
+
+    def _fit_to_task(
+        self, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase, positions: int | None
+    ) -> None:
+        given = self.section.config
+        if "vocab_size" not in given:
+            config.vocab_size = len(tokenizer)
+        for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+            if name not in given and hasattr(config, name):
+                setattr(config, name, getattr(tokenizer, name))
+        mapped = config.attribute_map.get("max_position_embeddings", "max_position_embeddings")
+        if (
+            positions
+            and not {mapped, "max_position_embeddings"} & set(given)
+            and hasattr(config, mapped)
+        ):
+            usable = usable_positions(config)
+            if usable is not None:
+                setattr(config, mapped, positions + getattr(config, mapped) - usable)
+
+    def _check_positions(self, config: PreTrainedConfig, positions: int | None) -> None:
+        usable = usable_positions(config)
+        if positions is not None and usable is not None and positions > usable:
+            raise ModelError(
+                f"task: sequences of {positions} tokens are asked for, but {config.model_type} "
+                f"here has {usable} positions; lower block_size (or max_length) to at most {usable}"
+            )
+
+    def _check_vocabulary(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
+        held = model.get_input_embeddings().weight.shape[0]
+        needed = len(tokenizer)
+        if needed <= held:
+            return
+        if self.resize:
+            model.resize_token_embeddings(needed)
+            return
+        raise ModelError(
+            f"tokenizer: its largest id is {needed - 1}, but the model's vocabulary holds {held} "
+            f"(ids 0 to {held - 1}); take the model's own tokenizer, or set "
+            f"model.config.vocab_size to at least {needed} for a new model"
+        )
+
+
+def open_config(source: str, revision: str | None = None) -> PreTrainedConfig:
+    """The configuration of a folder, a run or a hub model.
+
+    Raises:
+        ModelError: the folder has no readable `config.json`, or an unknown model type.
+        HubError: the hub cannot be reached, or has no such model.
+    """
+    folder = model_folder(source)
+    if Path(folder).is_dir() and not (Path(folder) / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json, so this is no model folder")
+    try:
+        return AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, **_from_where(folder, revision)
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise _told(folder, error) from error
+
+
+def open_model(
+    source: str, auto_class: Any, *, revision: str | None = None, **kwargs: Any
+) -> PreTrainedModel:
+    """The weights of a folder, a run or a hub model, from safetensors only.
+
+    Raises:
+        ModelError: the weights are pickled (with the way to convert them), absent, damaged, or of
+            another shape than the configuration says.
+        HubError: the hub cannot be reached, or has no such model.
+    """
+    folder = model_folder(source)
+    _refuse_pickles(Path(folder))
+    quiet_libraries()
+    try:
+        model: PreTrainedModel = auto_class.from_pretrained(
+            folder,
+            use_safetensors=True,
+            trust_remote_code=False,
+            **_from_where(folder, revision),
+            **kwargs,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _told(folder, error) from error
+    return model
+
+
+def load_for_inference(
+    target: str, auto_class: Any, *, device: str | None = None
+) -> PreTrainedModel:
+    """A model ready to be asked; float32 on a CPU, stored precision on a GPU.
+
+    Raises:
+        ModelError: the target is no model of that kind, or cannot be read.
+    """
+    config = open_config(target)
+    if type(config) not in auto_class._model_mapping:
+        raise ModelError(
+            f"{target}: {config.model_type} has no "
+            f"{auto_class.__name__.removeprefix('AutoModel')} head in transformers"
+        )
+    chosen = device or default_device()
+    dtype = torch.float32 if chosen == "cpu" else "auto"
+    return open_model(target, auto_class, dtype=dtype).to(chosen).eval()
+
+
+def default_device() -> str:
+    """`cuda` or `mps` where there is one, else `cpu`."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+@lru_cache(maxsize=8)
+def _hub_commit(name: str, revision: str | None) -> str | None:
+    """One question to the hub a model and run, for the configuration and the weights alike."""
+    return model_commit(name, revision)
+
+
+def _from_where(folder: str, revision: str | None) -> dict[str, Any]:
+    """A hub model by its commit, or from the local cache where the hub does not answer."""
+    if Path(folder).is_dir():
+        return {}
+    commit = _hub_commit(folder, revision)
+    return {"revision": commit or revision, "local_files_only": commit is None}
+
+
+def _build(auto_class: Any, config: PreTrainedConfig, kwargs: dict[str, Any]) -> PreTrainedModel:
+    try:
+        model: PreTrainedModel = auto_class.from_config(config, **kwargs)
+    except (ValueError, TypeError, ImportError, RuntimeError) as error:
+        raise ModelError(
+            f"model.config: {config.model_type} cannot be built: {one_line(error)}"
+        ) from error
+    return model
+
+
+def _refuse_pickles(folder: Path) -> None:
+    """A local folder without safetensors but with pickled weights is refused by name."""
+    if not folder.is_dir() or any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(f.name for f in folder.iterdir() if f.suffix in PICKLES)
+    if pickles:
+        raise ModelError(
+            f"{folder}: holds only pickled weights ({', '.join(pickles)}), which can run code when "
+            f"opened; {CONVERT}"
+        )
+    raise ModelError(f"{folder}: holds no weights (model.safetensors)")
+
+
+def _told(source: str, error: Exception) -> LmkitError:
+    """An error of transformers in lmkit's words: offline hubs apart from broken folders."""
+    if Path(source).is_dir():
+        return ModelError(f"{source}: cannot be read: {one_line(error)}")
+    return HubError(
+        f"{source}: there is no such folder here, and the hub did not give it: "
+        f"{one_line(error)[:200]}; download it where there is a network "
+        f"(`hf download {source} --local-dir FOLDER`) and name the folder instead"
+    )

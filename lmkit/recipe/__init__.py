@@ -1,0 +1,1 @@
+"""What a user may write: the recipe, its checks and its errors, before torch is loaded."""

@@ -1,0 +1,42 @@
+"""What every section of a recipe shares: strict, frozen, each key described by its docstring."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+Verb = Literal["pretrain", "finetune"]
+
+
+class Section(BaseModel):
+    """A mapping in a recipe. A key it does not know is an error; once read, it never changes."""
+
+    # Strict: in YAML "3" (quoted) and `no` are text, and are not taken for something else.
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whole_numbers(cls, data: Any) -> Any:
+        """`1e5` and `3.0` are whole numbers too; a key that takes any number is none the worse."""
+        if not isinstance(data, dict):
+            return data
+        return {
+            key: int(value) if isinstance(value, float) and value.is_integer() else value
+            for key, value in data.items()
+        }
+
+
+class TaskOptions(Section):
+    """What the options of every task share; a task's own class adds the rest."""
+
+    verb: ClassVar[Verb] = "finetune"
+    """The command that trains it; `finetune` takes the tasks of `pretrain` too."""
+
+    name: str
+    """The task; it decides which other keys this section may hold."""

@@ -1,0 +1,129 @@
+"""What keys a recipe may have: the sections by their path, and a value's type in words."""
+
+import functools
+from typing import Any, get_args
+
+from lmkit.recipe.base import Section
+from lmkit.recipe.options import OPTIONS
+from lmkit.recipe.problems import Path, shown
+from lmkit.recipe.sections import Recipe
+
+_KINDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "null": "null",
+}
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
+
+
+@functools.cache
+def sections() -> dict[str, type[Section]]:
+    """Every section by its dotted path, the recipe itself at ""; the tasks' own are left out."""
+    found: dict[str, type[Section]] = {"": Recipe}
+    waiting: list[tuple[str, type[Section]]] = [("", Recipe)]
+    while waiting:
+        path, section = waiting.pop(0)
+        for name, field in section.model_fields.items():
+            for kind in get_args(field.annotation) or (field.annotation,):
+                if isinstance(kind, type) and issubclass(kind, Section) and name != "task":
+                    inner = f"{path}.{name}".lstrip(".")
+                    found[inner] = kind
+                    waiting.append((inner, kind))
+    return found
+
+
+def section_at(path: Path, data: Any) -> type[Section] | None:
+    """The section at a path; for `task` that of the task which `data` names."""
+    if path == ("task",):
+        task = data.get("task")
+        name = task.get("name") if isinstance(task, dict) else None
+        return OPTIONS.get(name) if isinstance(name, str) else None
+    return sections().get(".".join(str(part) for part in path))
+
+
+def homes(key: str) -> list[str]:
+    """Where a key is valid, as phrases: "under `train`", "for the task masked_lm"."""
+    found = [
+        f"under `{path}`" if path else "at the top of the recipe"
+        for path, section in sections().items()
+        if key in section.model_fields
+    ]
+    tasks = [name for name, options in OPTIONS.items() if key in options.model_fields]
+    if tasks and key != "name":
+        found.append(f"under `task` (of {', '.join(tasks)})")
+    return found
+
+
+def allowed(path: Path, data: Any) -> tuple[str, list[Any]]:
+    """What may stand at a path: in words, and the single values among it (text, true, ...)."""
+    depth = len(path)
+    while depth and section_at(path[: depth - 1], data) is None:
+        depth -= 1
+    section = section_at(path[: depth - 1], data) if depth else None
+    if path == ("task", "name") or section is None:
+        return "one of " + ", ".join(OPTIONS), list(OPTIONS)
+    node = _properties(section).get(str(path[depth - 1]), {})
+    for part in path[depth:]:
+        node = _inner(node, part)
+    return _words(node), _values(node)
+
+
+@functools.cache
+def _properties(section: type[Section]) -> dict[str, Any]:
+    """The JSON Schema of each key of a section."""
+    properties: dict[str, Any] = section.model_json_schema()["properties"]
+    return properties
+
+
+def _inner(node: dict[str, Any], part: str | int) -> dict[str, Any]:
+    """The schema of a list's items or a mapping's values."""
+    branches = node.get("anyOf", [node])
+    key = "items" if isinstance(part, int) else "additionalProperties"
+    inner: Any = next((branch[key] for branch in branches if key in branch), {})
+    return inner if isinstance(inner, dict) else {}
+
+
+def _words(node: dict[str, Any]) -> str:
+    if "anyOf" in node:
+        branches = list(dict.fromkeys(_words(branch) for branch in node["anyOf"]))
+        between = ", or " if any("," in branch for branch in branches) else " or "
+        return between.join(branches)
+    if "enum" in node:
+        return "one of " + ", ".join(_value(value) for value in node["enum"])
+    if "const" in node:
+        return _value(node["const"])
+    if "$ref" in node or "oneOf" in node:
+        return "a mapping"
+    if node.get("type") == "array":
+        items = _words(node["items"])
+        words = f"a list of {items}" if items.startswith("text") else f"a list (each {items})"
+        return f"{words}, at least {node['minItems']}" if "minItems" in node else words
+    words = _KINDS.get(str(node.get("type")), "any value")
+    if "minLength" in node:
+        words += " (not empty)"
+    bounds = [f"{text} {_number(node[key])}" for key, text in _BOUNDS.items() if key in node]
+    return ", ".join([words, *bounds])
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _value(value: Any) -> str:
+    """A single value as one writes it: text bare."""
+    return value if isinstance(value, str) else shown(value)
+
+
+def _values(node: dict[str, Any]) -> list[Any]:
+    if "anyOf" in node:
+        return [value for branch in node["anyOf"] for value in _values(branch)]
+    single = [node["const"]] if "const" in node else []
+    return single + list(node.get("enum", []))

@@ -1,0 +1,24 @@
+"""Options of `causal_lm`: predict each token from those before it."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from lmkit.recipe.base import TaskOptions, Verb
+
+
+class CausalLMOptions(TaskOptions):
+    """Pretraining (or continued training) of a left-to-right language model."""
+
+    verb: ClassVar[Verb] = "pretrain"
+
+    name: Literal["causal_lm"]
+    """The task."""
+    block_size: int = Field(default=1024, ge=2)
+    """Tokens a training sequence holds; at most the positions of the model."""
+    packing: Literal["joined", "none"] = "joined"
+    """`joined`: one stream of documents cut into blocks. `none`: each document by itself."""
+    text_column: str = "text"
+    """The column that holds the text."""
+    stride: int | None = Field(default=None, ge=1)
+    """Tokens the evaluation window moves on a long document; left out, half of `block_size`."""

@@ -1,0 +1,139 @@
+"""The recipe: the one description of what a user may write.
+
+`task` is a union told apart by `name`; its members are the classes of `lmkit/recipe/options/`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from lmkit.recipe.base import Section
+from lmkit.recipe.options import AnyTaskOptions
+from lmkit.recipe.train import TrainSection
+
+TokenizerType = Literal["bpe", "wordpiece", "unigram", "byte"]
+Name = Annotated[str, Field(min_length=1)]
+Files = Name | Annotated[list[Name], Field(min_length=1)]
+
+
+class ModelSection(Section):
+    """Which model: one that exists (`source`), or a new one (`architecture` with `config`)."""
+
+    source: Name | None = None
+    """A model folder, a run folder or a hub name to start from."""
+    architecture: Name | None = None
+    """A model type of transformers (`gpt2`, `bert`, `llama`, ...), built with random weights."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """Keys of the model's configuration class; with `source` they override what the source has."""
+    revision: str | None = None
+    """The branch, tag or commit of a hub model."""
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = (
+        None
+    )
+    """The attention kernel; left out, transformers chooses."""
+    dtype: Literal["float32", "bfloat16", "float16"] | None = None
+    """The type of the stored weights; left out, float32 (mixed precision is `train.precision`)."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "ModelSection":
+        if (self.source is None) == (self.architecture is None):
+            raise ValueError("model: give either `source` or `architecture` (with `config`)")
+        if self.revision is not None and self.source is None:
+            raise ValueError("model.revision: only with `model.source`")
+        return self
+
+
+class TokenizerTraining(Section):
+    """A tokenizer trained on the training split. The same text gives the same bytes, always."""
+
+    type: TokenizerType = "bpe"
+    """`bpe` (byte-level), `wordpiece`, `unigram`, or `byte` (a token a byte, nothing to learn)."""
+    vocab_size: int = Field(default=16384, ge=2)
+    """Entries of the vocabulary, special tokens included (fewer where the corpus holds fewer)."""
+    min_frequency: int = Field(default=2, ge=1)
+    """How often a pair or a word must occur to be learned (bpe and wordpiece)."""
+    lowercase: bool | None = None
+    """Lower-case the text first; left out, only wordpiece does (as bert-base-uncased does)."""
+
+
+class TokenizerSection(Section):
+    """Which tokenizer; left out whole, the model's own (`model.source`)."""
+
+    source: Name | None = None
+    """A tokenizer folder, a run folder or a hub name."""
+    train: TokenizerTraining | None = None
+    """Train one on the training split instead."""
+    add_tokens: list[Name] = Field(default_factory=list)
+    """Tokens to add; the model's embeddings are resized to hold them."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "TokenizerSection":
+        if self.source is not None and self.train is not None:
+            raise ValueError("tokenizer: give `source` or `train`, not both")
+        return self
+
+
+class DataSection(Section):
+    """Where the text is: files of one's own, a hub set, or the embedded `stdlib`."""
+
+    train: Files | None = None
+    """A file, a folder, a glob or a list of them; with `dataset` the name of a split."""
+    validation: Files | None = None
+    """As `train`; left out, `validation_share` of the training data is split off."""
+    test: Files | None = None
+    """As `train`; scored once, at the end."""
+    dataset: Name | None = None
+    """A hub name (`org/name`), or `stdlib`: the source of the Python that runs lmkit."""
+    config: str | None = None
+    """The configuration of a hub set."""
+    revision: str | None = None
+    """The branch, tag or commit of a hub set."""
+    streaming: bool = False
+    """Read a hub set as a stream, without downloading it whole."""
+    document: Literal["file", "line", "paragraph"] = "file"
+    """What one document of a text file is: the file, each line, or each paragraph."""
+    errors: Literal["strict", "replace", "ignore"] = "strict"
+    """Bytes that are not UTF-8: stop and name them, put U+FFFD in their place, or drop them."""
+    validation_share: float = Field(default=0.05, gt=0.0, lt=1.0)
+    """Share of documents split off for validation, by a hash of content, where none is given."""
+    max_documents: int | None = Field(default=None, ge=1)
+    """Use only the first N documents of each split."""
+
+    @model_validator(mode="after")
+    def _some_data(self) -> "DataSection":
+        if self.dataset is None and self.train is None:
+            raise ValueError("data: give `train` (a file, a folder, a glob) or `dataset`")
+        if self.dataset in (None, "stdlib"):
+            for key in ("config", "revision"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"data.{key}: only with a hub name in `data.dataset`")
+            if self.streaming:
+                raise ValueError("data.streaming: only with a hub name in `data.dataset`")
+        return self
+
+
+class Recipe(Section):
+    """One run: what to do (`task`), with which model, tokenizer and data, and how to train."""
+
+    task: AnyTaskOptions
+    """What is learned; `name` tells which task, the other keys are that task's own."""
+    model: ModelSection
+    """The model to start from."""
+    tokenizer: TokenizerSection = Field(default_factory=TokenizerSection)
+    """The tokenizer; left out, the model's own."""
+    data: DataSection
+    """Training, validation and test data."""
+    train: TrainSection = Field(default_factory=TrainSection)
+    """How to train: the names of Hugging Face `TrainingArguments`, and lmkit's own few."""
+    output_dir: Name | None = None
+    """The run folder; left out, `runs/<recipe name>`."""
+
+    @model_validator(mode="after")
+    def _a_tokenizer(self) -> "Recipe":
+        has_own = self.tokenizer.source is not None or self.tokenizer.train is not None
+        if self.model.source is None and not has_own:
+            raise ValueError(
+                "tokenizer: a model built from `model.architecture` has none of its own; "
+                "give `tokenizer.source` or `tokenizer.train`"
+            )
+        return self

@@ -1,0 +1,139 @@
+"""What a run leaves behind, and reading it: the names of its files, whole-or-absent writing.
+
+A run folder is told by its `recipe.yaml` and `manifest.json`. `model_folder` turns what a user
+names (a run, a checkpoint, a model folder, a hub name) into what `from_pretrained` opens.
+"""
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from lmkit.errors import ModelError, RunFolderError
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+
+
+class RunFolder:
+    """The names inside a run folder (contract, "The run folder")."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.recipe = self.path / "recipe.yaml"
+        self.manifest = self.path / "manifest.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.summary = self.path / "summary.json"
+        self.model = self.path / "model"
+        self.checkpoints = self.path / "checkpoints"
+        self.tensorboard = self.path / "tensorboard"
+
+    def is_run(self) -> bool:
+        """Whether lmkit made this folder."""
+        return self.recipe.is_file() and self.manifest.is_file()
+
+    def is_finished(self) -> bool:
+        """Whether the run reached its end: the summary is the last thing written."""
+        return self.is_run() and self.summary.is_file() and self.model.is_dir()
+
+    def read_manifest(self) -> dict[str, Any]:
+        """The manifest as it stands.
+
+        Raises:
+            RunFolderError: it cannot be read or is damaged; the file is named.
+        """
+        return read_json(self.manifest)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One JSON object from a file of a run.
+
+    Raises:
+        RunFolderError: the file cannot be read or does not hold an object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunFolderError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(value, dict):
+        raise RunFolderError(f"{path}: holds a {type(value).__name__}, not an object")
+    return value
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file whole or not at all: aside, synced, renamed.
+
+    Raises:
+        RunFolderError: the folder cannot be written or the disk is full.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise RunFolderError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """`write_text` of one JSON object, indented; a number that is not finite is an error."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
+    """The whole lines of a metrics.jsonl, in order; a last line cut short by a kill is left out."""
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def model_folder(target: str) -> str:
+    """The folder (or hub name) that `from_pretrained` opens for a `TARGET`.
+
+    A run folder stands for its `model/`; a checkpoint or any folder with a `config.json` or
+    tokenizer files for itself; a name of the form `name` or `org/name` that is no folder for the
+    hub's.
+
+    Raises:
+        ModelError: there is no such folder (the nearest is named), or an unfinished run has no
+            model yet (its newest checkpoint is named).
+    """
+    path = Path(target)
+    run = RunFolder(path)
+    if run.is_run():
+        if run.model.is_dir():
+            return str(run.model)
+        found = sorted(
+            run.checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1])
+        )
+        newest = f"; its newest checkpoint is {found[-1]}" if found else ""
+        raise ModelError(f"{target}: this run is unfinished and has no model/ yet{newest}")
+    if path.is_dir():
+        return str(path)
+    if path.exists():
+        raise ModelError(
+            f"{target}: is a file; a run folder, a model folder or a hub name is needed"
+        )
+    beside_others = path.parent != Path() and path.parent.is_dir()
+    if HUB_NAME.fullmatch(target) and not beside_others:
+        return target
+    near = _nearest(path)
+    hint = f"; did you mean {near}?" if near else ""
+    raise ModelError(f"{target}: there is no such folder{hint}")
+
+
+def _nearest(path: Path) -> str | None:
+    """The existing neighbor whose name is most like a missing one's."""
+    parent = path.parent
+    if not parent.is_dir():
+        return None
+    names = [entry.name for entry in parent.iterdir() if entry.is_dir()]
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return str(parent / close[0]) if close else None

@@ -1,0 +1,186 @@
+"""What a task is: how rows become examples, and how a model's outputs become a loss and metrics.
+
+Training, evaluation and prediction know tasks only through this interface. Shape letters: N rows of
+a split, B examples of a batch, T tokens of its longest example, V vocabulary, C classes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from lmkit.data.sources import Row, Source
+from lmkit.errors import UsageError
+from lmkit.evaluation.interval import bootstrap_metrics
+from lmkit.labels import IGNORED
+from lmkit.models.inputs import model_inputs
+from lmkit.models.loading import ModelLoader
+from lmkit.recipe.base import TaskOptions
+
+Batch = dict[str, torch.Tensor]
+Features = dict[str, Any]
+Rows = dict[str, list[Any]]
+Metrics = dict[str, float]
+Intervals = dict[str, tuple[float, float]]
+
+
+OptionsT = TypeVar("OptionsT", bound=TaskOptions)
+
+
+class Examples(Protocol):
+    """Encoded examples that can be indexed; an item depends on its key, never on global state."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each example, (N,), so that batches can be made of similar lengths."""
+
+    def __len__(self) -> int:
+        """How many examples there are."""
+
+    def __getitem__(self, key: tuple[int, int]) -> Features:
+        """The example for (epoch, index); the epoch matters where something is drawn (masks)."""
+
+
+class Task(ABC, Generic[OptionsT]):
+    """One kind of learning problem. An instance holds its options and nothing else."""
+
+    verb: ClassVar[str]
+    """The command that trains it: `pretrain` or `finetune`."""
+    best_metric: ClassVar[str] = "loss"
+    """The metric by which the best checkpoint is chosen."""
+    greater_is_better: ClassVar[bool] = False
+    """Whether a larger `best_metric` is better."""
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    @classmethod
+    def options_for(
+        cls,
+        config: PreTrainedConfig,  # noqa: ARG003 - a task that cannot tell its models says so
+        positions: int,  # noqa: ARG003
+    ) -> TaskOptions | None:
+        """The options for a saved model without a recipe; None where its head is not this task's.
+
+        Args:
+            config: of the model; its `architectures` name the class it was saved as.
+            positions: the longest sequence to read, in tokens.
+        """
+        return None
+
+    def resolve(self, train: Source) -> OptionsT:  # noqa: ARG002 - tasks without labels need no data
+        """The options with what only the training data can tell (labels) filled in."""
+        return self.options
+
+    def check(self, source: Source) -> None:
+        """Hold the rows of a split against the options (labels), before anything is trained.
+
+        Raises:
+            DataError: a row does not fit; it is named.
+        """
+
+    @abstractmethod
+    def build_model(
+        self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
+    ) -> PreTrainedModel:
+        """The model of the recipe with this task's head, in training precision."""
+
+    @abstractmethod
+    def examples(
+        self, source: Source, tokenizer: PreTrainedTokenizerBase, *, seed: int, training: bool
+    ) -> Examples:
+        """The examples of a split: as trained on, or (`training=False`) as scored."""
+
+    @abstractmethod
+    def collate(self, features: list[Features]) -> Batch:
+        """Pad B examples to one batch. `labels` holds IGNORED where nothing is predicted."""
+
+    def attach(self, model: PreTrainedModel) -> None:
+        """Make the model ready for `loss` and `reduce` (language models drop needless logits)."""
+
+    def detach(self, model: PreTrainedModel) -> None:
+        """Undo `attach`."""
+
+    def forward(self, model: PreTrainedModel, batch: Batch) -> Any:
+        """The model's outputs for a batch; keys that it does not take, as `labels`, stay here."""
+        return model(**model_inputs(model, batch))
+
+    def count(self, batch: Batch) -> int:
+        """The predicted items of a batch: the divisor that `loss` is summed for."""
+        return int((batch["labels"] != IGNORED).sum())
+
+    def tokens(self, batch: Batch) -> int:
+        """The tokens of the batch that are text, for the speed and the cost of a run."""
+        if "attention_mask" in batch:
+            return int(batch["attention_mask"].sum())
+        return int(batch["input_ids"].numel())
+
+    @abstractmethod
+    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
+        """The objective summed over the batch's predicted items: a scalar with a gradient.
+
+        The trainer divides by the items of the whole optimizer step over all processes.
+        """
+
+    @abstractmethod
+    def reduce(self, outputs: Any, batch: Batch) -> Rows:
+        """All that `metrics` needs of a batch: a few numbers an example, so no logits are kept.
+
+        Always has `nll` (summed negative log-likelihood in nats, unsmoothed) and `count`: (B,).
+        """
+
+    @abstractmethod
+    def metrics(self, rows: Rows) -> Metrics:
+        """The task's numbers over all examples; `loss` is sum(nll) / sum(count)."""
+
+    def intervals(self, rows: Rows, seed: int) -> Intervals:
+        """95 % intervals of the metrics: a percentile bootstrap over the N rows.
+
+        A task whose rows are not independent (the windows of one document) overrides this.
+        """
+        return bootstrap_metrics(self.metrics, rows, seed)
+
+    def baselines(
+        self,
+        train: Source | None,  # noqa: ARG002 - a task without baselines reads nothing
+        scored: Source,  # noqa: ARG002
+        examples: Examples,  # noqa: ARG002
+        tokenizer: PreTrainedTokenizerBase,  # noqa: ARG002
+    ) -> dict[str, Metrics]:
+        """What a model must beat: cheap predictors, by name, each with metrics of the same names.
+
+        Args:
+            train: the training split, or None where it is not known (a model folder): baselines
+                that learn from it are then left out.
+            scored: the split that was scored.
+            examples: its examples as scored (`training=False`); their labels are the targets.
+            tokenizer: the model's own.
+        """
+        return {}
+
+    def encode_inputs(
+        self,
+        rows: Sequence[Row],  # noqa: ARG002 - a task that predicts nothing reads nothing
+        tokenizer: PreTrainedTokenizerBase,  # noqa: ARG002
+    ) -> list[Features]:
+        """One example without labels for each row: what `lmkit predict` gives to `collate`.
+
+        Raises:
+            UsageError: the task has nothing to predict.
+            DataError: a row holds no text; it is named.
+        """
+        instead = {"causal_lm": "write with it: lmkit generate"}.get(
+            self.options.name, "fine-tune it for a task first: lmkit finetune"
+        )
+        raise UsageError(f"a {self.options.name} model has nothing to predict; {instead}")
+
+    def decode(self, outputs: Any, batch: Batch) -> list[dict[str, Any]]:
+        """What `lmkit predict` tells of each of the B examples, as JSON knows it."""
+        raise NotImplementedError(f"{self.options.name}: encode_inputs without decode")
+
+    @abstractmethod
+    def definition(self) -> str:
+        """One sentence that says what the metrics mean, for the people who read the table."""

@@ -1,0 +1,157 @@
+"""Predict each token from those before it.
+
+The loss is the cross-entropy of the next token (Radford et al. 2019, GPT-2, section 2). Shape
+letters: B sequences of a batch, T tokens, V vocabulary, H width.
+"""
+
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+from lmkit.data.collate import pad_batch
+from lmkit.data.packing import CausalBlocks
+from lmkit.data.sources import Source, column
+from lmkit.data.token_cache import tokenize_corpus
+from lmkit.data.tokenizer import end_token_id, start_token_id
+from lmkit.data.windows import CausalWindows
+from lmkit.errors import ModelError
+from lmkit.evaluation import baselines, perplexity
+from lmkit.labels import IGNORED
+from lmkit.models.head import OutputHead
+from lmkit.models.inspecting import saved_with_head
+from lmkit.models.loading import ModelLoader
+from lmkit.recipe.options.causal_lm import CausalLMOptions
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+
+PAD_VALUES = {"input_ids": 0, "labels": IGNORED}  # any id will do: nothing sees it
+
+
+class CausalLM(Task[CausalLMOptions]):
+    """Left-to-right language modeling over blocks of a token stream."""
+
+    verb = "pretrain"
+
+    @classmethod
+    def options_for(cls, config: PreTrainedConfig, positions: int) -> CausalLMOptions | None:
+        """Windows of all positions, for a model saved with a causal head."""
+        if saved_with_head(config, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
+            return CausalLMOptions(name="causal_lm", block_size=positions)
+        return None
+
+    def build_model(
+        self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
+    ) -> PreTrainedModel:
+        """A causal model with `block_size` positions or more.
+
+        Raises:
+            ModelError: the architecture sees later tokens, so its loss would mean nothing.
+        """
+        model = loader.load(AutoModelForCausalLM, tokenizer, positions=self.options.block_size)
+        if sees_later_tokens(model):
+            raise ModelError(
+                f"model: {model.config.model_type} lets a token see those after it, so predicting "
+                "them means nothing; set model.config.is_decoder: true, or use task.name: masked_lm"
+            )
+        return model
+
+    def examples(
+        self,
+        source: Source,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        seed: int,  # noqa: ARG002 - nothing is drawn
+        training: bool,
+    ) -> Examples:
+        """Blocks of the token stream to train on; each document alone, in windows, to score."""
+        options = self.options
+        corpus = tokenize_corpus(source, tokenizer, text_column=options.text_column)
+        start, end = start_token_id(tokenizer), end_token_id(tokenizer)
+        ids = {"start_id": start, "pad_id": PAD_VALUES["input_ids"]}
+        if training:
+            return CausalBlocks(
+                corpus, block_size=options.block_size, packing=options.packing, end_id=end, **ids
+            )
+        return CausalWindows(corpus, block_size=options.block_size, stride=options.stride, **ids)
+
+    def collate(self, features: list[Features]) -> Batch:
+        """Ids and aligned labels (B, T). No mask: what follows a token cannot change its state."""
+        return pad_batch(features, pad_values=PAD_VALUES)
+
+    def attach(self, model: PreTrainedModel) -> None:
+        """Leave out the logits that nobody needs."""
+        self.head = OutputHead(model)
+        self.head.attach()
+
+    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
+        """Give the model its logits back."""
+        self.head.detach()
+
+    def tokens(self, batch: Batch) -> int:
+        """Every input token but the padding has a label."""
+        return self.count(batch)
+
+    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
+        """Summed cross-entropy in nats over the predicted tokens of (B, T)."""
+        return self.head.loss(outputs.logits, batch["labels"], label_smoothing)
+
+    def reduce(self, outputs: Any, batch: Batch) -> Rows:
+        """Summed nll and number of predicted tokens of each window, with its document and bytes."""
+        nll, _ = self.head.score(outputs.logits, batch["labels"])  # (B, T)
+        return {
+            "nll": nll.double().sum(1).tolist(),
+            "count": (batch["labels"] != IGNORED).sum(1).tolist(),
+            "document": batch["document"].tolist(),
+            "bytes": batch["bytes"].tolist(),
+        }
+
+    def metrics(self, rows: Rows) -> Metrics:
+        """Loss in nats a token, its exponential, and bits per UTF-8 byte of text."""
+        return perplexity.causal_metrics(rows)
+
+    def intervals(self, rows: Rows, seed: int) -> Intervals:
+        """Bootstrap over documents: the tokens of one document are not independent."""
+        return perplexity.causal_intervals(rows, seed)
+
+    def baselines(
+        self,
+        train: Source | None,
+        scored: Source,
+        examples: Examples,
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> dict[str, Metrics]:
+        """`zlib` level 9 on each document alone, and token frequencies of the training split."""
+        name = self.options.text_column
+        tokens = None
+        if train is not None:
+            tokens = tokenize_corpus(train, tokenizer, text_column=name).tokens
+        texts = (column(row, name) for row in scored.rows())
+        return baselines.for_causal(tokens, texts, examples, len(tokenizer))
+
+    def definition(self) -> str:
+        """How `loss` is counted here."""
+        return perplexity.causal_definition(self.options.block_size, self.options.stride)
+
+
+@torch.no_grad()
+def sees_later_tokens(model: PreTrainedModel) -> bool:
+    """Whether changing the last token changes the logits before it."""
+    training = model.training
+    model.eval()
+    ids = torch.arange(8, device=model.device)[None] % model.get_input_embeddings().weight.shape[0]
+    other = ids.clone()
+    other[0, -1] = 0
+    try:
+        before, after = (model(input_ids=x).logits[0, :-1] for x in (ids, other))
+    finally:
+        model.train(training)
+    return bool((before - after).abs().max() > 1e-5 * before.abs().max().clamp(min=1.0))
+
+
+TASK = CausalLM

@@ -1,0 +1,128 @@
+"""Predict tokens that were hidden, from both sides.
+
+15 % of the tokens are chosen; of these 80 % become [MASK], 10 % a random token, 10 % stay, and the
+loss is the cross-entropy of the chosen ones (Devlin et al. 2019, BERT, section 3.1 and appendix
+A.1, arXiv:1810.04805). Shape letters: B sequences of a batch, T tokens, V vocabulary.
+"""
+
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForMaskedLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+from lmkit.data.collate import pad_batch
+from lmkit.data.masking import Masker
+from lmkit.data.packing import MaskedBlocks
+from lmkit.data.sources import Source
+from lmkit.data.token_cache import tokenize_corpus
+from lmkit.data.windows import MaskedWindows
+from lmkit.evaluation import baselines, perplexity
+from lmkit.labels import IGNORED
+from lmkit.models.head import OutputHead
+from lmkit.models.inspecting import saved_with_head
+from lmkit.models.loading import ModelLoader
+from lmkit.recipe.options.masked_lm import MaskedLMOptions
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+
+
+class MaskedLM(Task[MaskedLMOptions]):
+    """Masked language modeling over blocks `[CLS] ... [SEP]`."""
+
+    verb = "pretrain"
+
+    @classmethod
+    def options_for(cls, config: PreTrainedConfig, positions: int) -> MaskedLMOptions | None:
+        """Pieces of all positions, for a model saved with a masked head."""
+        if saved_with_head(config, MODEL_FOR_MASKED_LM_MAPPING_NAMES):
+            return MaskedLMOptions(name="masked_lm", block_size=positions)
+        return None
+
+    def build_model(
+        self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
+    ) -> PreTrainedModel:
+        """A masked model with `block_size` positions or more."""
+        return loader.load(AutoModelForMaskedLM, tokenizer, positions=self.options.block_size)
+
+    def examples(
+        self, source: Source, tokenizer: PreTrainedTokenizerBase, *, seed: int, training: bool
+    ) -> Examples:
+        """Masked blocks of the token stream for training; each document by itself to score."""
+        options = self.options
+        corpus = tokenize_corpus(source, tokenizer, text_column=options.text_column)
+        masker = Masker(
+            tokenizer,
+            probability=options.mlm_probability,
+            whole_word=options.whole_word_masking,
+            seed=seed,
+        )
+        self.pad_values = masker.pad_values
+        if training:
+            return MaskedBlocks(
+                corpus, masker, block_size=options.block_size, packing=options.packing
+            )
+        return MaskedWindows(corpus, masker, block_size=options.block_size)
+
+    def collate(self, features: list[Features]) -> Batch:
+        """Masked ids and labels (B, T); an attention mask only where there is padding."""
+        batch = pad_batch(features, pad_values=self.pad_values, attention_mask=True)
+        if bool(batch["attention_mask"].all()):
+            del batch["attention_mask"]  # attention without a mask is faster, and equal
+        return batch
+
+    def attach(self, model: PreTrainedModel) -> None:
+        """Leave out the logits of all but the masked positions."""
+        self.head = OutputHead(model)
+        self.head.attach()
+
+    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
+        """Give the model its logits back."""
+        self.head.detach()
+
+    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
+        """Summed cross-entropy in nats over the masked tokens of (B, T)."""
+        return self.head.loss(outputs.logits, batch["labels"], label_smoothing)
+
+    def reduce(self, outputs: Any, batch: Batch) -> Rows:
+        """Of each window: summed nll, masked tokens, how many the likeliest token got right."""
+        nll, hit = self.head.score(outputs.logits, batch["labels"])  # (B, T) each
+        return {
+            "nll": nll.double().sum(1).tolist(),
+            "count": (batch["labels"] != IGNORED).sum(1).tolist(),
+            "correct": hit.sum(1).tolist(),
+            "document": batch["document"].tolist(),
+        }
+
+    def metrics(self, rows: Rows) -> Metrics:
+        """Loss in nats a masked token, its exponential, and the share predicted right."""
+        return perplexity.masked_metrics(rows)
+
+    def intervals(self, rows: Rows, seed: int) -> Intervals:
+        """Bootstrap over documents: the tokens of one document are not independent."""
+        return perplexity.masked_intervals(rows, seed)
+
+    def baselines(
+        self,
+        train: Source | None,
+        scored: Source,  # noqa: ARG002 - the examples hold the targets
+        examples: Examples,
+        tokenizer: PreTrainedTokenizerBase,
+    ) -> dict[str, Metrics]:
+        """Always the commonest token, and token frequencies, of the training split."""
+        name = self.options.text_column
+        tokens = None
+        if train is not None:
+            tokens = tokenize_corpus(train, tokenizer, text_column=name).tokens
+        return baselines.for_masked(tokens, examples, len(tokenizer), tokenizer.all_special_ids)
+
+    def definition(self) -> str:
+        """How `loss` is counted here."""
+        return perplexity.masked_definition(self.options.block_size, self.options.mlm_probability)
+
+
+TASK = MaskedLM

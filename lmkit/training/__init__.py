@@ -1,0 +1,1 @@
+"""Hugging Face Trainer made exact, safe and fast."""

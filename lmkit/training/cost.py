@@ -1,0 +1,112 @@
+"""What a run costs, reckoned before it starts: bytes, floating-point operations, seconds.
+
+Shape letters: T tokens of a sequence, B sequences of a micro-batch, L layers, H width.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+EFFICIENCY = 0.6  # share of the matmul peak that an uncompiled step of a small model reaches
+STATES = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adafactor": 0}  # buffers a weight; Adam's are 2
+PEAK_SIZE = {"cpu": 1024, "mps": 4096, "cuda": 8192}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A run's parameters and what they cost; bytes are of one process."""
+
+    parameters: int
+    trained_parameters: int
+    weight_bytes: int
+    gradient_bytes: int
+    optimizer_bytes: int
+    activation_bytes: int
+    flops_per_token: int
+    total_tokens: int
+    total_flops: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def estimate(
+    model: PreTrainedModel, *, optim: str, micro_batch: int, sequence: int, total_tokens: int
+) -> Estimate:
+    """Reckon a run from its model.
+
+    Args:
+        model: as it will be trained.
+        optim: `train.optim`, for the buffers it keeps.
+        micro_batch: B.
+        sequence: T.
+        total_tokens: tokens of the whole run.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    count = sum(p.numel() for p in trained)
+    size = sum(p.numel() * p.element_size() for p in trained)
+    per_token = flops_per_token(model, sequence)
+    return Estimate(
+        parameters=model.num_parameters(),
+        trained_parameters=count,
+        weight_bytes=sum(p.numel() * p.element_size() for p in model.parameters()),
+        gradient_bytes=size,
+        optimizer_bytes=size * STATES.get(optim, 2),
+        activation_bytes=activation_bytes(model, micro_batch, sequence),
+        flops_per_token=per_token,
+        total_tokens=total_tokens,
+        total_flops=float(per_token) * total_tokens,
+    )
+
+
+def flops_per_token(model: PreTrainedModel, sequence: int) -> int:
+    """Floating-point operations of training on one token, forward and backward.
+
+    6 for each weight that multiplies, and 12 L H T for attention (Chowdhery et al. 2022, PaLM,
+    appendix B, arXiv:2204.02311). A tied output layer multiplies, an embedding table does not.
+    """
+    tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    weights = sum(p.numel() for p in model.parameters() if p.ndim >= 2 and id(p) not in tables)
+    head = model.get_output_embeddings()
+    if head is not None and id(head.weight) in tables:
+        weights += head.weight.numel()
+    config = model.config
+    layers = getattr(config, "num_hidden_layers", 0) or 0
+    width = getattr(config, "hidden_size", 0) or 0
+    return int(6 * weights + 12 * layers * width * sequence)
+
+
+def activation_bytes(model: PreTrainedModel, micro_batch: int, sequence: int) -> int:
+    """Roughly what the forward pass keeps for the backward one, in bytes.
+
+    34 values of two bytes a token, width and layer (Korthikanti et al. 2022, section 4.1,
+    arXiv:2205.05198, without the attention map, which fused kernels do not keep), here four bytes.
+    """
+    layers = getattr(model.config, "num_hidden_layers", 0) or 0
+    width = getattr(model.config, "hidden_size", 0) or 0
+    return 34 * 2 * micro_batch * sequence * width * layers
+
+
+def matmul_peak(device: str) -> float:
+    """The fastest matrix product seen here just now, in operations a second (about 0.1 s)."""
+    size = PEAK_SIZE[device]
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best = 0.0
+    for _ in range(6):
+        start = time.perf_counter()
+        product = a @ b
+        if device != "cpu":
+            product.sum().item()  # wait for the device
+        best = max(best, 2 * size**3 / (time.perf_counter() - start))
+    return best
+
+
+def guess_seconds(total_flops: float, device: str) -> float:
+    """A guess at the training time of a run, from the peak of matrix products here."""
+    return total_flops / (EFFICIENCY * matmul_peak(device))

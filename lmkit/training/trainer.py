@@ -1,0 +1,259 @@
+"""Hugging Face Trainer with the exact loss, lmkit's batches, and checkpoints whole or absent.
+
+The loss of an optimizer step is the sum over its predicted items divided by their number, over all
+micro-batches and processes, whatever the model class. (Trainer multiplies it by the accumulation
+steps for most heads, and GPT-2's own divisor counts a position that is not predicted.)
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from lmkit.errors import GuardStopError
+from lmkit.training.batches import Examples, Order, TrainLoader, train_loader
+from lmkit.training.optimizers import make_optimizer
+from lmkit.training.progress import Teller
+from lmkit.training.saving import WholeCheckpoints, last_good
+from lmkit.training.signals import WATCHED, StopSignals
+from lmkit.training.totals import Totals
+
+logger = logging.getLogger(__name__)
+
+Batch = dict[str, Tensor]
+
+
+class Objective(Protocol):
+    """What training needs of a task."""
+
+    def collate(self, features: list[dict[str, Any]]) -> Batch:
+        """Pad examples to one batch."""
+
+    def count(self, batch: Batch) -> int:
+        """Predicted items of a batch."""
+
+    def tokens(self, batch: Batch) -> int:
+        """Text tokens of a batch."""
+
+    def forward(self, model: Any, batch: Batch) -> Any:
+        """The model's outputs."""
+
+    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+        """The objective, summed over the predicted items."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run trains with, beside the arguments of Trainer."""
+
+    task: Objective
+    examples: Examples
+    order: Order
+    optim: str
+    run_id: str
+    signals: StopSignals
+    on_nonfinite: str = "stop"
+    on_save_error: str = "stop"
+
+
+class ExactTrainer(WholeCheckpoints):
+    """Trainer for every task of lmkit."""
+
+    def __init__(
+        self,
+        *,
+        model: PreTrainedModel,
+        args: TrainingArguments,
+        setup: Setup,
+        tokenizer: PreTrainedTokenizerBase,
+        evaluate: Callable[[], dict[str, float]],
+    ) -> None:
+        """Take the parts of a run.
+
+        Args:
+            model: to be trained.
+            args: from `training_arguments`.
+            setup: task, examples and their order.
+            tokenizer: saved beside each checkpoint, so that it opens as a model folder.
+            evaluate: gives the metrics of the validation split, without a prefix.
+        """
+        self.setup = setup
+        self.evaluate_split = evaluate
+        self.totals = Totals()
+        self.agreed_stop = 0
+        self.run_id, self.on_save_error = setup.run_id, setup.on_save_error
+        self._counted_to = 0  # the step up to which totals.loss_sum counts
+        super().__init__(
+            model=model,
+            args=args,
+            train_dataset=setup.examples,
+            eval_dataset=setup.examples,  # never read: `evaluate` is overridden
+            processing_class=tokenizer,
+            callbacks=[_Watch(self)],
+        )
+        self.model_accepts_loss_kwargs = False
+        self.loss_is_scaled_for_ga = True  # it is divided by the items of the whole step
+
+    # Batches
+
+    def get_train_dataloader(self) -> TrainLoader:  # type: ignore[override]  # ours is narrower
+        """Micro-batches dealt out by `BatchPlan`; Accelerate would deal them again."""
+        args = self.args
+        options: dict[str, Any] = {"num_workers": args.dataloader_num_workers}
+        if args.dataloader_num_workers:
+            options |= {
+                "persistent_workers": args.dataloader_persistent_workers,
+                "prefetch_factor": args.dataloader_prefetch_factor,
+                "multiprocessing_context": args.dataloader_multiprocessing_context,
+            }
+        options["pin_memory"] = args.dataloader_pin_memory and args.device.type == "cuda"
+        return train_loader(
+            self.setup.examples, self.setup.order, self.setup.task.collate, **options
+        )
+
+    def num_examples(self, dataloader: Any) -> int:
+        """The examples of an epoch over all processes."""
+        return len(self.setup.examples)
+
+    # The exact loss
+
+    def _get_num_items_in_batch(self, batch_samples: list[Batch], device: torch.device) -> Tensor:
+        """Predicted items of the whole optimizer step, over its micro-batches and all processes."""
+        task = self.setup.task
+        received = self.setup.signals.number
+        counts = [sum(map(task.count, batch_samples)), sum(map(task.tokens, batch_samples))]
+        step = torch.tensor([*counts, *(received == number for number in WATCHED)], device=device)
+        if self.args.world_size > 1:
+            torch.distributed.all_reduce(step)
+            # All processes stop after the same step, whichever of them heard the signal.
+            heard = [number for number, any_ in zip(WATCHED, step[2:], strict=True) if any_]
+            self.agreed_stop = int(heard[0]) if heard else 0
+        self.totals.add_step(tokens=int(step[1]))
+        return step[0].clamp(min=1)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The share of this micro-batch in the loss of the step."""
+        outputs = self.setup.task.forward(model, inputs)
+        total = self.setup.task.loss(outputs, inputs, self.args.label_smoothing_factor)
+        # Gradients are averaged over the processes, so each one's share counts that much more.
+        loss = total / num_items_in_batch * self.args.world_size
+        return (loss, outputs) if return_outputs else loss
+
+    def floating_point_ops(self, inputs: Batch) -> int:  # type: ignore[override]  # a narrower batch
+        """None here: the run's totals hold the tokens, and the summary computes from them."""
+        return 0
+
+    # The guard
+
+    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
+        """The gradient norm; the last moment at which a bad step can still be stopped."""
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        value = norm.item() if isinstance(norm, Tensor) else float(norm)
+        loss = self._tr_loss.item()
+        if not (torch.isfinite(torch.tensor([value, loss])).all() or self._scaler_skips(value)):
+            home = Path(str(self.args.output_dir))
+            raise GuardStopError(
+                f"step {self.state.global_step + 1}: the loss is {loss} and the gradient norm "
+                f"{value}; training stopped before the weights were touched. {last_good(home)} "
+                "Try a lower train.learning_rate, more train.warmup_steps, or look at the data"
+            )
+        return norm
+
+    def _scaler_skips(self, norm: float) -> bool:
+        """With float16 a first overflow is ordinary: the scaler skips the step and scales down."""
+        scaler = self.accelerator.scaler
+        return scaler is not None and not torch.isfinite(torch.tensor(norm)).item()
+
+    # Optimizer
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """The optimizer the recipe names, with weight decay on matrices only."""
+        if self.optimizer is None:
+            self.optimizer = make_optimizer(self.setup.optim, model or self.model, self.args)
+        optimizer: torch.optim.Optimizer = self.optimizer
+        return optimizer
+
+    # Evaluation
+
+    def evaluate(self, *_args: Any, **_kwargs: Any) -> dict[str, float]:
+        """Score the validation split exactly, and log it as `eval_...`."""
+        with self.totals.paused():
+            metrics = {f"eval_{name}": value for name, value in self.evaluate_split().items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(
+            self.args, self.state, self.control, metrics
+        )
+        return metrics
+
+    # Totals
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Count the losses of the steps since the last line, then log as Trainer does."""
+        if "loss" in logs:
+            self.totals.loss_sum += logs["loss"] * (self.state.global_step - self._counted_to)
+            self._counted_to = self.state.global_step
+        super().log(logs, start_time)
+
+    def begin(self) -> None:
+        """The first step is next; on a resume, the loss since the last log line is taken up."""
+        pending, last_logged = self._pending
+        self._counted_to = last_logged
+        if pending:
+            self._tr_loss += pending
+        if self.state.global_step:
+            self._globalstep_last_logged = last_logged
+        self.totals.start()
+
+    def mean_loss(self) -> float:
+        """The objective, as a mean over all steps of the run."""
+        rest = self._pending_loss() if self.totals.steps > self._counted_to else 0.0
+        return (self.totals.loss_sum + rest) / max(self.totals.steps, 1)
+
+    def close(self) -> None:
+        """Stop the clock and take progress bars away, also after an error."""
+        self.totals.stop()
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, Teller):
+                callback.close()
+
+
+class _Watch(TrainerCallback):
+    """Tells the trainer when training begins, and training when a signal came."""
+
+    def __init__(self, trainer: ExactTrainer) -> None:
+        self.trainer = trainer
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Called once, after a checkpoint was loaded."""
+        self.trainer.begin()
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> TrainerControl:
+        """Save and stop after this step, if a signal came."""
+        if args.world_size == 1:
+            self.trainer.agreed_stop = self.trainer.setup.signals.number
+        if self.trainer.agreed_stop:
+            control.should_save = True
+            control.should_training_stop = True
+        return control

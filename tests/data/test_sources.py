@@ -1,0 +1,184 @@
+"""Data sections of a recipe: what opens, and what is said of what does not."""
+
+import logging
+
+import pytest
+
+from lmkit.data.sources import open_files, open_splits
+from lmkit.errors import DataError
+from lmkit.recipe.options.causal_lm import CausalLMOptions
+from lmkit.recipe.options.classification import ClassificationOptions
+from lmkit.recipe.sections import DataSection
+
+TEXTS = CausalLMOptions(name="causal_lm")
+LABELS = ClassificationOptions(name="classification")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    return write
+
+
+def texts(source):
+    return [row.values["text"] for row in source.rows()]
+
+
+def message(options=TEXTS, **data):
+    with pytest.raises(DataError) as caught:
+        open_splits(DataSection(**data), options)
+    return str(caught.value)
+
+
+def test_named_splits_are_read_as_they_are(write):
+    names = {name: write(f"{name}.txt", f"{name} text") for name in ("train", "validation", "test")}
+    splits = open_splits(DataSection(**names), TEXTS)
+    assert [texts(source) for source in splits] == [[f"{name} text"] for name in names]
+    assert [source.name for source in splits] == list(names)
+
+
+def test_formats_mix_in_one_corpus(write, tmp_path):
+    write("c/a.txt", "one")
+    write("c/b.jsonl", '{"text": "two", "id": 1}\n')
+    write("c/c.csv", "text,label\nthree,x\n")
+    write("c/d.py", "four = 4\n")
+    train = open_splits(
+        DataSection(train=str(tmp_path / "c"), validation=write("v.md", "v")), TEXTS
+    )[0]
+    assert texts(train) == ["one", "two", "three", "four = 4\n"]
+    origins = [row.origin.removeprefix(f"{tmp_path}/c/") for row in train.rows()]
+    assert origins == ["a.txt", "b.jsonl:1", "c.csv:2", "d.py"]
+
+
+def test_text_takes_the_name_of_the_column_that_the_task_reads(write):
+    options = TEXTS.model_copy(update={"text_column": "content"})
+    data = DataSection(train=[write("a.txt", "one " * 50), write("b.jsonl", '{"content": "two"}')])
+    train = open_splits(data, options).train
+    assert all("content" in row.values for row in train.rows())
+
+
+def test_validation_is_split_off(write):
+    lines = "".join(f'{{"text": "document {i}"}}\n' for i in range(400))
+    train, validation, test = open_splits(DataSection(train=write("a.jsonl", lines)), TEXTS)
+    assert len(texts(train)) + len(texts(validation)) == 400
+    assert 5 <= len(texts(validation)) <= 35
+    assert test is None
+
+
+def test_single_text_is_split_by_its_end_for_language_models_only(write):
+    path = write("input.txt", "to be or not to be\n\n" * 200)
+    _, validation, _ = open_splits(DataSection(train=path), TEXTS)
+    assert len(texts(validation)[0]) == pytest.approx(0.05 * 4000, abs=20)
+    assert "one row cannot be split" in message(LABELS, train=path)
+
+
+def test_few_labelled_rows_are_split_by_row(write):
+    path = write("a.csv", "text,label\n" + "".join(f"text {i},x\n" for i in range(6)))
+    train, validation, _ = open_splits(DataSection(train=path), LABELS)
+    assert sorted(texts(train) + texts(validation)) == [f"text {i}" for i in range(6)]
+    assert len(texts(validation)) >= 1
+
+
+def test_max_documents_holds_for_each_split(write):
+    lines = "".join(f'{{"text": "document {i}"}}\n' for i in range(400))
+    path = write("a.jsonl", lines)
+    data = DataSection(train=path, test=path, max_documents=4)
+    assert [len(texts(source)) for source in open_splits(data, TEXTS)] == [4, 4, 4]
+
+
+def test_blank_rows_are_left_out_and_counted(write, caplog):
+    path = write("a.csv", "text,label\na,x\n ,x\nb,x\n,x\n")
+    source = open_splits(DataSection(train=path, validation=path), LABELS).train
+    assert source.blank is None
+    assert texts(source) == ["a", "b"]
+    assert source.blank == 2
+    assert list(source.rows()) == list(source.rows())
+    assert (
+        caplog.text.count(
+            f"train data: 2 of 4 documents are blank and left out (the first: {path}:3"
+        )
+        == 1
+    )
+
+
+def test_file_in_two_splits_is_told(write, caplog):
+    path = write("a.txt", "a")
+    open_splits(DataSection(train=path, validation=path), TEXTS)
+    assert f"data.train and data.validation both hold {path}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.txt", "", "a.txt: the file is empty"),
+        ("a.txt", " \n\n\t\n", "a.txt: the file holds nothing but white space"),
+        ("a.jsonl", "\n\n", "a.jsonl: the file holds nothing but white space"),
+        ("a.csv", "text,label\n", "a.csv: the file holds no row of data"),
+        ("a.json", "[]", "a.json: the file holds no row of data"),
+        ("a.txt", b"abc\xff", "a.txt: byte 3 is not UTF-8 (0xff"),
+        ("a.txt", "words".encode("utf-16"), "a.txt: is UTF-16"),
+        ("a.bin", b"\x00\x01\x02", "a.bin: byte 0 is NUL, so it is not text"),
+        ("a.pdf", b"%PDF-1.4", "a.pdf: is a PDF, not text; formats: txt, md"),
+        ("a.zip", b"PK", "a.zip: archives are not read; unpack it"),
+        ("a.jsonl", '{"text": 1', "a.jsonl:1:11: broken JSON"),
+        ("a.parquet", "text", "a.parquet: not a readable parquet file"),
+        ("a.jsonl.gz", "text", "a.jsonl.gz: damaged or cut-off .gz data"),
+    ],
+)
+def test_bad_file_is_found_when_it_is_opened(write, name, content, text):
+    path = write(name, content)
+    assert text in message(train=path, validation=path)
+
+
+def test_missing_file(tmp_path):
+    assert message(train=str(tmp_path / "a.txt")).startswith("data.train: no such file or folder")
+    assert message(train=__file__, test=str(tmp_path / "a.txt")).startswith("data.test: no such")
+
+
+def test_folder_of_empty_files(write, tmp_path):
+    write("c/a.txt", "")
+    write("c/b.txt", "\n")
+    assert "train data: none of 2 files holds a row" in message(train=str(tmp_path / "c"))
+
+
+def test_fingerprint_is_of_content_and_reading(write, tmp_path):
+    def fingerprint(path, **options):
+        data = DataSection(train=path, validation=path, **options)
+        return open_splits(data, TEXTS).train.fingerprint()
+
+    path = write("a.txt", "one\n\ntwo\n")
+    first = fingerprint(path)
+    assert fingerprint(write("elsewhere/b.md", "one\n\ntwo\n")) == first
+    assert fingerprint(write("c.txt", "one\n\ntwO\n")) != first
+    assert fingerprint(path, document="line") != first
+    assert fingerprint(path, errors="ignore") != first
+    assert fingerprint(write("d.csv", "one\n\ntwo\n")) != first
+
+
+def test_describe_is_for_the_manifest(write):
+    path = write("a.txt", "abc")
+    source = open_files(path, DataSection(train=path), TEXTS, name="test", key="--data")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of FIPS 180-2
+    assert source.describe() == [{"path": path, "bytes": 3, "sha256": digest}]
+
+
+def test_embedded_set(caplog):
+    with caplog.at_level(logging.INFO):
+        train, validation, test = open_splits(DataSection(dataset="stdlib", max_documents=2), TEXTS)
+    assert [len(texts(source)) for source in (train, validation, test)] == [2, 2, 2]
+    assert [source.name for source in (train, validation, test)] == ["train", "validation", "test"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "rows"), [("tweet_emotion", 3257), ("ag_news", 6000), ("banking77", 10003)]
+)
+def test_rows_from_the_field(test_data, folder, rows):
+    data = DataSection(train=str(test_data / folder / "train.csv"))
+    options = LABELS.model_copy(update={"text_column": None})
+    train, validation, _ = open_splits(data, options)
+    assert sum(1 for source in (train, validation) for _ in source.rows()) == rows

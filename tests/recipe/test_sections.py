@@ -1,0 +1,64 @@
+"""Rules between the keys of a section, by the text that a user reads."""
+
+from typing import Any
+
+import pytest
+
+from lmkit.errors import RecipeError
+from lmkit.recipe.parse import parse_recipe
+from lmkit.recipe.sections import Recipe
+
+RECIPE: dict[str, Any] = {
+    "task": {"name": "causal_lm"},
+    "model": {"source": "x"},
+    "data": {"dataset": "stdlib"},
+}
+
+
+def test_what_is_left_out() -> None:
+    recipe = Recipe.model_validate(RECIPE)
+    assert recipe.tokenizer.source is None
+    assert recipe.data.validation_share == 0.05
+    assert recipe.train.seed == 42
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        ("model: {}", "2:1: model: give either `source` or `architecture` (with `config`)"),
+        (
+            "model: {source: a, architecture: gpt2}",
+            "2:1: model: give either `source` or `architecture` (with `config`)",
+        ),
+        (
+            "model: {architecture: gpt2, revision: main}\ntokenizer: {source: a}",
+            "2:39: model.revision: only with `model.source`",
+        ),
+        (
+            "model: {architecture: gpt2}",
+            "1:1: tokenizer: a model built from `model.architecture` has none of its own; give "
+            "`tokenizer.source` or `tokenizer.train`",
+        ),
+        (
+            "model: {source: a}\ntokenizer: {source: b, train: {}}",
+            "3:1: tokenizer: give `source` or `train`, not both",
+        ),
+        (
+            "model: {source: a}\ndata: {config: x, train: y}",
+            "3:16: data.config: only with a hub name in `data.dataset`",
+        ),
+        (
+            "model: {source: a}\ndata: {streaming: true, dataset: stdlib}",
+            "3:19: data.streaming: only with a hub name in `data.dataset`",
+        ),
+        (
+            "model: {source: a}\ndata: {test: x}",
+            "3:1: data: give `train` (a file, a folder, a glob) or `dataset`",
+        ),
+    ],
+)
+def test_rules(section: str, text: str) -> None:
+    data = "" if "data:" in section else "\ndata: {dataset: stdlib}"
+    with pytest.raises(RecipeError) as raised:
+        parse_recipe(f"task: {{name: causal_lm}}\n{section}{data}", "f.yaml")
+    assert raised.value.problems == [f"f.yaml:{text}"]

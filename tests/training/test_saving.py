@@ -1,0 +1,117 @@
+"""Checkpoints are whole or absent, and a resumed run is the run that was not interrupted."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from lmkit.errors import CheckpointError
+from lmkit.training import checkpoint
+
+
+def losses(run):
+    return [(x["step"], x["loss"]) for x in run.trainer.state.log_history if "loss" in x]
+
+
+def home(run):
+    return Path(run.trainer.args.output_dir)
+
+
+SAVING = {"save_strategy": "steps", "decided": {"save_steps": 2}}
+
+
+@pytest.mark.parametrize("train", [{}, {"optim": "muon", "learning_rate": 0.01}, {"optim": "adam"}])
+@pytest.mark.parametrize("layout", [{}, {"micro": 3}, {"strategy": "group_by_length"}])
+def test_a_resume_is_bit_for_bit(toy_run, train, layout):
+    options = {"dropout": 0.1, "max_steps": 8, **SAVING, **train, **layout}
+    whole = toy_run("whole", **options)
+    whole.trainer.train()
+
+    again = toy_run("again", **options)
+    shutil.copytree(home(whole) / "checkpoint-4", home(again) / "checkpoint-4")
+    again.trainer.train(resume_from_checkpoint=str(home(again) / "checkpoint-4"))
+
+    for one, other in zip(whole.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert losses(again) == losses(whole)
+    assert again.trainer.totals.tokens == whole.trainer.totals.tokens
+    assert again.trainer.mean_loss() == whole.trainer.mean_loss()
+
+
+def test_the_loss_between_two_log_lines_survives_a_checkpoint(toy_run):
+    options = {"max_steps": 8, "save_strategy": "steps"}
+    whole = toy_run("whole", **options, decided={"save_steps": 2, "logging_steps": 4})
+    whole.trainer.train()
+    again = toy_run("again", **options, decided={"save_steps": 2, "logging_steps": 4})
+    again.trainer.train(resume_from_checkpoint=str(home(whole) / "checkpoint-6"))
+    assert losses(again)[-1] == losses(whole)[-1]
+
+
+def test_what_is_saved_is_sealed_and_nothing_is_left_aside(toy_run):
+    run = toy_run(**SAVING, save_total_limit=2)
+    run.trainer.train()
+    found = checkpoint.checkpoints(home(run))
+    assert [path.name for path in found] == ["checkpoint-6", "checkpoint-4"]
+    assert all(checkpoint.fault(path, "run") is None for path in found)
+    assert {path.name for path in home(run).iterdir()} == {"checkpoint-6", "checkpoint-4"}
+    state = json.loads((found[0] / "trainer_state.json").read_text())
+    assert ".tmp" not in json.dumps(state)
+
+
+def test_the_best_is_kept_and_named_by_its_own_name(toy_run):
+    run = toy_run(
+        save_strategy="steps", eval_strategy="steps", load_best_model_at_end=True,
+        metric_for_best_model="loss", greater_is_better=False, save_total_limit=1, max_steps=8,
+        decided={"save_steps": 2, "eval_steps": 2},
+    )  # fmt: skip
+    scores = iter([1.0, 0.5, 2.0, 3.0])
+    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    run.trainer.train()
+    assert run.trainer.state.best_global_step == 4
+    assert run.trainer.state.best_model_checkpoint == str(home(run) / "checkpoint-4")
+    names = {path.name for path in checkpoint.checkpoints(home(run))}
+    assert "checkpoint-4" in names
+    reopened = toy_run("x", max_steps=8)
+    reopened.trainer.reopen(str(home(run) / "checkpoint-4"))
+    for one, other in zip(run.model.parameters(), reopened.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def fail_after(monkeypatch, run, step):
+    """Let the disk fill up while the optimizer of that step is written."""
+    original = run.trainer._save_optimizer_and_scheduler
+
+    def full(folder):
+        if run.trainer.state.global_step >= step:
+            raise OSError(28, "No space left on device")
+        original(folder)
+
+    monkeypatch.setattr(run.trainer, "_save_optimizer_and_scheduler", full)
+
+
+def test_a_failed_save_stops_and_leaves_no_debris(toy_run, monkeypatch):
+    run = toy_run(**SAVING)
+    fail_after(monkeypatch, run, 4)
+    with pytest.raises(CheckpointError, match=r"checkpoint-4 could not be written.*checkpoint-2"):
+        run.trainer.train()
+    assert {path.name for path in home(run).iterdir()} == {"checkpoint-2"}
+
+
+def test_a_failed_save_may_be_passed_over(toy_run, monkeypatch, caplog):
+    run = toy_run(**SAVING)
+    run.trainer.on_save_error = "continue"
+    fail_after(monkeypatch, run, 4)
+    run.trainer.train()
+    assert run.trainer.state.global_step == 6
+    assert {path.name for path in home(run).iterdir()} == {"checkpoint-2"}
+    assert "could not be written" in caplog.text
+
+
+def test_too_little_space_is_said_before_it_is_used(toy_run, monkeypatch):
+    run = toy_run(**SAVING)
+    run.trainer._last_size = 10**18
+    with pytest.raises(CheckpointError, match="MB needed, .* MB free"):
+        run.trainer.train()
+    assert list(home(run).iterdir()) == []
