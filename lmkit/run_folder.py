@@ -4,6 +4,7 @@ A run folder is told by its `recipe.yaml` and `manifest.json`. `model_folder` tu
 names (a run, a checkpoint, a model folder, a hub name) into what `from_pretrained` opens.
 """
 
+import contextlib
 import difflib
 import json
 import os
@@ -77,7 +78,8 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # its folder may be no folder
+            aside.unlink(missing_ok=True)
         raise RunFolderError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
@@ -110,10 +112,13 @@ def model_folder(target: str) -> str:
     if run.is_run():
         if run.model.is_dir():
             return str(run.model)
-        found = sorted(
-            run.checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1])
-        )
-        newest = f"; its newest checkpoint is {found[-1]}" if found else ""
+        steps = [
+            int(path.name.partition("-")[2])
+            for path in run.checkpoints.glob("checkpoint-*")
+            if path.name.partition("-")[2].isdecimal()
+        ]
+        last = run.checkpoints / f"checkpoint-{max(steps, default=0)}"
+        newest = f"; its newest checkpoint is {last}" if steps else ""
         raise ModelError(f"{target}: this run is unfinished and has no model/ yet{newest}")
     if path.is_dir():
         return str(path)

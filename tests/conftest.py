@@ -40,6 +40,24 @@ SENTENCES = (
 )
 
 
+SMALL_RECIPE = """\
+task: {name: causal_lm, block_size: 32}
+model: {architecture: gpt2, config: {n_layer: 2, n_embd: 32, n_head: 2}}
+tokenizer: {train: {type: bpe, vocab_size: 280}}
+data: {train: counting.txt, document: line, validation_share: 0.2}
+train:
+  max_steps: 8
+  total_batch_size: 8
+  learning_rate: 0.01
+  optim: adamw_torch
+  precision: float32
+  compile: false
+  logging_steps: 2
+  eval_steps: 4
+  save_steps: 4
+"""
+
+
 class Result(NamedTuple):
     """What a command left: its exit code, and what it wrote on either stream."""
 
@@ -116,6 +134,17 @@ def tiny_corpus(tmp_path: Path) -> Path:
         lines = [SENTENCES[(number + i * (number + 1)) % len(SENTENCES)] for i in range(10)]
         (folder / f"{number:02}.txt").write_text("\n".join(lines) + "\n")
     return folder
+
+
+@pytest.fixture
+def small_recipe(tmp_path: Path) -> Path:
+    """A recipe that learns the ten words of `counting.txt` in seconds; both lie in `tmp_path`."""
+    words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+    lines = [" ".join(words[(start + i) % 10] for i in range(30)) for start in range(60)]
+    (tmp_path / "counting.txt").write_text("\n".join(lines) + "\n")
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(SMALL_RECIPE)
+    return recipe
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ Nothing heavy is imported here, so that `--resume` of a finished run ends at onc
 import logging
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,10 @@ class Claim:
     run_id: str
     earlier: Recipe | None = None
     """The recipe of the run that is resumed, resolved; None for a new run."""
-    aside: Path | None = None
-    """Where an overwritten run was moved; deleted once the new one has a checkpoint."""
+    replaces: bool = False
+    """Whether a run lies there that the new one replaces."""
+    replaced: tuple[str, ...] = ()
+    """Where overwritten runs were moved; deleted once the new one has a checkpoint."""
 
 
 def finished_summary(recipe: Recipe, options: RunOptions) -> dict[str, Any] | None:
@@ -51,7 +53,7 @@ def finished_summary(recipe: Recipe, options: RunOptions) -> dict[str, Any] | No
 
 
 def claim(recipe: Recipe, options: RunOptions) -> Claim:
-    """Make the run folder ready to be written.
+    """Make sure that the run folder may be written, and leave everything as it is.
 
     Raises:
         RunFolderError: it holds a run (and neither `--resume` nor `--overwrite` was given), holds
@@ -59,32 +61,52 @@ def claim(recipe: Recipe, options: RunOptions) -> Claim:
     """
     path = Path(str(recipe.output_dir)).absolute()
     run = RunFolder(path)
+    claimed = Claim(path, _new_id())
     if run.is_run():
         if options.resume:
             earlier = load_recipe(str(run.recipe))
-            return Claim(path, str(run.read_manifest().get("run_id")), earlier)
-        if not options.overwrite:
-            state = "a finished run" if run.is_finished() else "an unfinished run"
-            raise RunFolderError(
-                f"{path}: holds {state}; go on with --resume, replace it with --overwrite, or "
-                "choose another folder with -o DIR"
-            )
-        aside = _move_aside(path)
-        return Claim(_made(path), _new_id(), aside=aside)
-    if path.exists() and not path.is_dir():
+            manifest = run.read_manifest()
+            kept = tuple(manifest.get("replaced", ()))
+            claimed = Claim(path, str(manifest.get("run_id")), earlier, replaced=kept)
+        elif options.overwrite:
+            # a run that was itself still to replace one hands that on
+            kept = tuple(run.read_manifest().get("replaced", ()))
+            claimed = Claim(path, _new_id(), replaces=True, replaced=kept)
+        else:
+            raise RunFolderError(_taken(run))
+    elif path.exists() and not path.is_dir():
         raise RunFolderError(f"{path}: is a file; the output folder needs a name of its own")
-    if path.is_dir() and any(_not_ours(path)):
+    elif path.is_dir() and _not_ours(path):
         raise RunFolderError(
             f"{path}: is not empty and not a run of lmkit, so nothing is written there; choose "
             "another folder with -o DIR"
         )
-    return Claim(_made(path), _new_id())
+    _try_writing(path.parent if claimed.replaces else path)
+    return claimed
 
 
-def drop_aside(aside: Path | None) -> None:
-    """Delete the run that was replaced."""
-    if aside is not None:
-        shutil.rmtree(aside, ignore_errors=True)
+def take(claimed: Claim) -> Claim:
+    """Make the folder, once all that can be wrong was checked; a replaced run is moved aside.
+
+    Raises:
+        RunFolderError: it cannot be made, or another run has begun there since it was claimed.
+    """
+    run = RunFolder(claimed.folder)
+    if claimed.earlier is None and not claimed.replaces and run.is_run():
+        raise RunFolderError(_taken(run))
+    try:
+        moved = (str(_move_aside(claimed.folder)),) if claimed.replaces else ()
+        claimed.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunFolderError(_unwritable(claimed.folder, error)) from error
+    return replace(claimed, replaced=(*claimed.replaced, *moved))
+
+
+def drop_replaced(claimed: Claim) -> None:
+    """Delete the runs that were replaced: the new one has something to show."""
+    for folder in claimed.replaced:
+        if RunFolder(folder).is_run():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _new_id() -> str:
@@ -104,15 +126,28 @@ def _move_aside(path: Path) -> Path:
     return aside
 
 
-def _made(path: Path) -> Path:
-    """The folder, there and writable."""
+def _taken(run: RunFolder) -> str:
+    state = "a finished run" if run.is_finished() else "an unfinished run"
+    return (
+        f"{run.path}: holds {state}; go on with --resume, replace it with --overwrite, or choose "
+        "another folder with -o DIR"
+    )
+
+
+def _try_writing(path: Path) -> None:
+    """Write and delete a file in a folder, or where it would be made.
+
+    Raises:
+        RunFolderError: that is not possible.
+    """
+    there = next(parent for parent in (path, *path.parents) if parent.exists())
+    probe = there / f".{uuid.uuid4().hex[:8]}.tmp"
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".{uuid.uuid4().hex[:8]}.tmp"
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise RunFolderError(
-            f"{path}: cannot be written: {error.strerror or error}; choose another with -o DIR"
-        ) from error
-    return path
+        raise RunFolderError(_unwritable(path, error)) from error
+
+
+def _unwritable(path: Path, error: OSError) -> str:
+    return f"{path}: cannot be written: {error.strerror or error}; choose another with -o DIR"

@@ -5,11 +5,14 @@ import shutil
 from typing import Any
 
 from accelerate.utils import extract_model_from_parallel
+from safetensors import SafetensorError
 
 from lmkit import __version__
 from lmkit.commands.manifest import end_manifest
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.session import Session, Trained
+from lmkit.data.tokenizer import save_tokenizer
+from lmkit.errors import RunFolderError
 from lmkit.run_folder import write_json, write_text
 from lmkit.training.totals import peak_memory_mb
 
@@ -72,14 +75,25 @@ def _evaluation(session: Session) -> Evaluation | None:
 
 
 def _write_model(session: Session, summary: dict[str, Any]) -> None:
-    """Weights, tokenizer, generation config and card, written aside and renamed."""
+    """Weights, tokenizer, generation config and card, written aside and renamed.
+
+    Raises:
+        RunFolderError: the disk is full or cannot be written; `--resume` tries this part again.
+    """
     aside = session.folder.path / ".model.tmp"
     shutil.rmtree(aside, ignore_errors=True)
-    session.model.save_pretrained(str(aside))
-    session.tokenizer.save_pretrained(str(aside))
-    write_text(aside / "README.md", _card(session, summary))
-    shutil.rmtree(session.folder.model, ignore_errors=True)
-    aside.rename(session.folder.model)
+    try:
+        session.model.save_pretrained(str(aside))
+        save_tokenizer(session.tokenizer, aside)
+        write_text(aside / "README.md", _card(session, summary))
+        shutil.rmtree(session.folder.model, ignore_errors=True)
+        aside.rename(session.folder.model)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise RunFolderError(
+            f"{session.folder.model}: cannot be written: {error}; training is done, so make room "
+            "and run the same command with --resume"
+        ) from error
 
 
 def _card(session: Session, summary: dict[str, Any]) -> str:

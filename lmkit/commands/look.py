@@ -8,6 +8,7 @@ from typing import Any
 from transformers import PreTrainedModel, set_seed
 
 from lmkit import tasks
+from lmkit.commands.rehearse import rehearse
 from lmkit.data.cache import reading_only, scratch
 from lmkit.data.rows import Row, Source
 from lmkit.data.sources import open_splits
@@ -15,6 +16,7 @@ from lmkit.data.tokenizer import prepare_tokenizer
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.sections import Recipe
 from lmkit.tasks.base import Examples, Task
+from lmkit.training.processes import Processes
 
 SAMPLE_BYTES = 1_000_000
 
@@ -90,7 +92,13 @@ def _look(recipe: Recipe, *, sample: bool) -> Look:
     task = tasks.build(recipe.task)
     task = tasks.build(task.resolve(train))
     model = task.build_model(loader, tokenizer)
-    examples = task.examples(source, tokenizer, seed=recipe.train.seed, training=True)
+    seed = recipe.train.seed
+    examples = task.examples(source, tokenizer, seed=seed, training=True)
+
+    def scored() -> Examples:
+        return task.examples(source, tokenizer, seed=seed, training=False)
+
+    rehearse(recipe, Processes(), task, model, examples, scored)
     size = sum(map(_size, train.rows()))
     scale = size / max(sum(map(_size, source.rows())), 1) if sample else 1.0
     return Look(task, model, examples, size, scale)

@@ -46,6 +46,7 @@ def begin_manifest(
         }
     manifest |= {
         "status": "running",
+        "replaced": list(claimed.replaced),
         "versions": _versions(),
         "git": _git(),
         "seed": recipe.train.seed,
@@ -58,6 +59,19 @@ def begin_manifest(
         "chosen": {"precision": recipe.train.precision, "compile": recipe.train.compile},
     }
     write_json(folder.manifest, manifest)
+
+
+def contents(
+    earlier: dict[str, Any], splits: Splits, tokenizer: PreTrainedTokenizerBase
+) -> dict[str, tuple[str | None, str]]:
+    """Hashes of data and tokenizer by key: as an earlier manifest has them, and as they are now."""
+    found: dict[str, tuple[str | None, str]] = {}
+    for split in splits:
+        if split is not None:
+            then = earlier.get("data", {}).get(split.name, {}).get("sha256")
+            found[f"data.{split.name}.content"] = (then, split.fingerprint())
+    then = earlier.get("tokenizer", {}).get("sha256")
+    return {**found, "tokenizer.content": (then, tokenizer_fingerprint(tokenizer))}
 
 
 def end_manifest(folder: RunFolder, **facts: Any) -> None:

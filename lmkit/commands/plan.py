@@ -8,23 +8,23 @@ import itertools
 import logging
 import math
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
 from lmkit.commands.look import Look, sampled, whole
+from lmkit.commands.rehearse import optimizer_of
 from lmkit.commands.resolve import batch_shape
 from lmkit.data.cache import CacheMissError
 from lmkit.models.libraries import quiet_libraries
 from lmkit.models.loading import default_device
 from lmkit.recipe.sections import Recipe
-from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import BatchShape, Order, train_loader
+from lmkit.training.checkpoint import tensor_bytes
 from lmkit.training.cost import Estimate, estimate
 from lmkit.training.hardware import choose_precision
-from lmkit.training.optimizers import make_optimizer
+from lmkit.training.processes import Processes
 
 logger = logging.getLogger(__name__)
 
@@ -101,8 +101,8 @@ def plan(recipe: Recipe) -> Plan:
 
 
 def _reckon(recipe: Recipe, found: Look) -> Plan:
-    shape = batch_shape(recipe, 1)
     count = max(1, round(len(found.train) * found.scale))
+    shape = batch_shape(recipe, count)
     tokens = round(float(found.train.lengths.sum()) * found.scale)
     per_epoch = math.ceil(count / shape.total)
     steps = recipe.train.max_steps
@@ -114,6 +114,8 @@ def _reckon(recipe: Recipe, found: Look) -> Plan:
         sequence=int(found.train.lengths.max()),
         total_tokens=round(steps / per_epoch * tokens),
     )  # fmt: skip
+    seconds, state = _measured(recipe, found, shape, precision)
+    cost = replace(cost, optimizer_bytes=tensor_bytes(state))
     return Plan(
         task=recipe.task.name,
         model=str(recipe.model.source or recipe.model.architecture),
@@ -128,19 +130,22 @@ def _reckon(recipe: Recipe, found: Look) -> Plan:
         epochs=steps / per_epoch,
         precision=precision,
         cost=cost,
-        seconds_per_step=_measured(recipe, found, shape, precision),
+        seconds_per_step=seconds,
         output_dir=str(recipe.output_dir),
     )
 
 
-def _measured(recipe: Recipe, found: Look, shape: BatchShape, precision: str) -> float:
-    """Seconds of one optimizer step: the fastest micro-batch of a few, times the accumulation."""
+def _measured(
+    recipe: Recipe, found: Look, shape: BatchShape, precision: str
+) -> tuple[float, dict[str, Any]]:
+    """Seconds of one optimizer step, and the optimizer's state after a few.
+
+    The time is that of the fastest micro-batch, times the accumulation.
+    """
     device, model = default_device(), found.model
-    model.to(device).train()
+    model.to(device).train()  # type: ignore[arg-type]  # its stub knows no string
     found.task.attach(model)
-    optimizer = make_optimizer(
-        recipe.train.optim, model, training_arguments(recipe.train, Path(str(recipe.output_dir)))
-    )
+    optimizer = optimizer_of(recipe, model, Processes())
     order = Order(found.train, shape, seed=recipe.train.seed, strategy="random")
     loader = train_loader(found.train, order, found.task.collate)
     lower = getattr(torch, precision)
@@ -150,14 +155,14 @@ def _measured(recipe: Recipe, found: Look, shape: BatchShape, precision: str) ->
         moved = {key: value.to(device) for key, value in batch.items()}
         with torch.autocast(device, dtype=lower, enabled=precision != "float32"):
             loss = found.task.loss(found.task.forward(model, moved), moved)
-        (loss / max(found.task.count(moved), 1)).backward()
+        (loss / max(found.task.count(moved), 1)).backward()  # type: ignore[no-untyped-call]  # torch's
         update = time.perf_counter()
         optimizer.step()
         optimizer.zero_grad()
         once = time.perf_counter() - update
         if number:
             best = min(best, (update - started) * shape.accumulation + once)
-    return best
+    return best, optimizer.state_dict()
 
 
 def _minutes(seconds: float) -> str:

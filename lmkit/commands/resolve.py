@@ -6,17 +6,21 @@ The result is the run folder's recipe.yaml; nothing downstream decides again.
 import difflib
 import math
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lmkit.errors import ModelError, RunFolderError, UsageError
+from lmkit.errors import RunFolderError, UsageError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.sections import DataSection, Recipe
 from lmkit.tasks.base import Task
 from lmkit.training.arguments import cadence
 from lmkit.training.batches import BatchShape
 from lmkit.training.hardware import CompileChoice, PrecisionChoice
+
+# Of the contract's metrics; every other one is better when greater.
+LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_byte", "mse")
 
 # What a resume may not change without being told to; the rest (cadence, workers, ...) may differ.
 FIXED = ("task", "model", "tokenizer", "data")
@@ -42,8 +46,10 @@ class Facts:
     output_dir: Path
 
 
-def batch_shape(recipe: Recipe, world_size: int, rank: int = 0) -> BatchShape:
+def batch_shape(recipe: Recipe, examples: int, world_size: int = 1, rank: int = 0) -> BatchShape:
     """How the sequences of an optimizer step are dealt out over processes and accumulation.
+
+    A micro-batch is no larger than what the data can fill: the rest would be padding.
 
     Raises:
         UsageError: `total_batch_size` does not divide among the processes.
@@ -57,7 +63,8 @@ def batch_shape(recipe: Recipe, world_size: int, rank: int = 0) -> BatchShape:
         raise UsageError(
             f"train.total_batch_size: {total} sequences do not divide among {world_size} processes"
         )
-    return BatchShape(total, min(micro, total // world_size), world_size, rank)
+    most = max(1, math.ceil(min(total, examples) / world_size))
+    return BatchShape(total, min(micro, most), world_size, rank)
 
 
 def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
@@ -67,7 +74,7 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
         UsageError: the batch cannot be dealt out, or the metric does not fit the task.
     """
     train = recipe.train
-    shape = batch_shape(recipe, facts.world_size)
+    shape = batch_shape(recipe, facts.examples, facts.world_size)
     steps_per_epoch = math.ceil(facts.examples / shape.total)
     max_steps = train.max_steps
     if max_steps < 0:
@@ -81,10 +88,11 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
             f"train.save_steps: the best checkpoint is kept, so saves ({rhythm.save_steps} steps) "
             f"must fall on evaluations ({rhythm.eval_steps} steps)"
         )
-    metric = train.metric_for_best_model or task.best_metric
+    metric = (train.metric_for_best_model or task.best_metric).removeprefix("eval_")
     greater = train.greater_is_better
     if greater is None:
-        greater = task.greater_is_better if metric == task.best_metric else "loss" not in metric
+        known = metric == task.best_metric
+        greater = task.greater_is_better if known else metric not in LOWER_IS_BETTER
     written = {
         "max_steps": max_steps,
         "total_batch_size": shape.total,
@@ -94,7 +102,7 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
         "eval_steps": rhythm.eval_steps,
         "save_steps": rhythm.save_steps,
         "load_best_model_at_end": best,
-        "metric_for_best_model": metric.removeprefix("eval_"),
+        "metric_for_best_model": metric,
         "greater_is_better": greater,
         "precision": facts.precision.value,
         "compile": facts.compile.value,
@@ -148,14 +156,26 @@ def differences(earlier: Recipe, now: Recipe) -> dict[str, tuple[Any, Any]]:
     return found
 
 
-def require_same(earlier: Recipe, now: Recipe, allowed: tuple[str, ...]) -> None:
-    """Refuse to resume a run under another recipe.
+def require_same(
+    earlier: Recipe,
+    now: Recipe,
+    allowed: tuple[str, ...],
+    contents: Mapping[str, tuple[str | None, str]],
+) -> None:
+    """Refuse to resume a run under another recipe, or with other data under the same names.
+
+    Args:
+        earlier: the resolved recipe of the run.
+        now: that of this command.
+        allowed: keys that may differ.
+        contents: hashes of data and tokenizer by key: (then, now).
 
     Raises:
         RunFolderError: lists every difference and the option that allows it.
         UsageError: `--allow-changed` names a key that has not changed.
     """
     found = differences(earlier, now)
+    found |= {key: hashes for key, hashes in contents.items() if hashes[0] not in (None, hashes[1])}
     for key in allowed:
         if not any(path == key or path.startswith(f"{key}.") for path in found):
             near = difflib.get_close_matches(key, list(found), n=1)
@@ -188,12 +208,12 @@ def require_known_metric(name: str, metrics: dict[str, float]) -> None:
     """Hold `metric_for_best_model` against what an evaluation gave.
 
     Raises:
-        ModelError: names the metrics there are and the nearest.
+        UsageError: names the metrics there are and the nearest.
     """
     if name not in metrics:
         near = difflib.get_close_matches(name, list(metrics), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ModelError(
+        raise UsageError(
             f"train.metric_for_best_model: this task has no metric {name!r}{hint} "
             f"(it has {', '.join(metrics)})"
         )

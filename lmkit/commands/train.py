@@ -1,21 +1,23 @@
 """`lmkit pretrain` and `lmkit finetune`: from a recipe to a trained, measured model folder.
 
 `run` reads top to bottom: claim the folder, task, data, tokenizer, model, examples, the resolved
-recipe, the trainer; then train, evaluate, write.
+recipe, the trainer; then train, evaluate, write. Nothing is written before all was checked.
 """
 
 import logging
 import math
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from lmkit import tasks
-from lmkit.commands.claim import Claim, claim, drop_aside
+from lmkit.commands.claim import Claim, claim, drop_replaced, take
 from lmkit.commands.finish import finish
-from lmkit.commands.manifest import begin_manifest
+from lmkit.commands.manifest import begin_manifest, contents
+from lmkit.commands.rehearse import rehearse
 from lmkit.commands.resolve import Facts, batch_shape, require_same, resolve
 from lmkit.commands.session import Session, train_session
 from lmkit.data.sources import Splits, open_splits
@@ -62,17 +64,22 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     parts = prepare(recipe)
     resolved = settle(recipe, parts, processes, claimed)
     if claimed.earlier is not None:
-        require_same(claimed.earlier, resolved, options.allow_changed)
-    folder = RunFolder(claimed.folder)
-    if processes.is_first:
-        write_text(folder.recipe, dump_recipe(resolved))
-        begin_manifest(folder, claimed, resolved, options, parts.splits, parts.tokenizer)
+        manifest = RunFolder(claimed.folder).read_manifest()
+        found = contents(manifest, parts.splits, parts.tokenizer)
+        require_same(claimed.earlier, resolved, options.allow_changed, found)
+    rehearse(
+        resolved, processes, parts.task, parts.model, parts.train, _validation(resolved, parts)
+    )
+    claimed = processes.once(lambda: take(claimed))
     session = Session(
-        recipe=resolved, folder=folder, run_id=claimed.run_id, resume=claimed.earlier is not None,
-        processes=processes, task=parts.task, tokenizer=parts.tokenizer, model=parts.model,
-        train=parts.train, splits=parts.splits, quiet=options.quiet,
-        on_first_save=lambda: drop_aside(claimed.aside),
+        recipe=resolved, folder=RunFolder(claimed.folder), run_id=claimed.run_id,
+        resume=claimed.earlier is not None, processes=processes, task=parts.task,
+        tokenizer=parts.tokenizer, model=parts.model, train=parts.train, splits=parts.splits,
+        quiet=options.quiet, on_first_save=lambda: drop_replaced(claimed),
     )  # fmt: skip
+    if processes.is_first:
+        write_text(session.folder.recipe, dump_recipe(resolved))
+        begin_manifest(session.folder, claimed, resolved, options, parts.splits, parts.tokenizer)
     trained = train_session(session)
     if trained.stopped_by:
         name = signal.Signals(trained.stopped_by).name
@@ -80,7 +87,7 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
             f"stopped by {name} after step {trained.step}; go on with: {resume_command(options)}",
             trained.stopped_by,
         )
-    drop_aside(claimed.aside)
+    drop_replaced(claimed)
     return finish(session, trained)
 
 
@@ -105,6 +112,16 @@ def prepare(recipe: Recipe) -> Parts:
     return Parts(task, splits, tokenizer, model, train)
 
 
+def _validation(recipe: Recipe, parts: Parts) -> Callable[[], Examples] | None:
+    """Makes the examples of the validation split as they are scored."""
+    source = parts.splits.validation
+    if source is None:
+        return None
+    return lambda: parts.task.examples(
+        source, parts.tokenizer, seed=recipe.train.seed, training=False
+    )
+
+
 def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -> Recipe:
     """The resolved recipe; what `auto` became in a run that is resumed stays as it was."""
     earlier = claimed.earlier.train if claimed.earlier is not None else None
@@ -125,6 +142,7 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     if processes.is_first:
         logger.info("precision %s: %s", precision.value, precision.reason)
         logger.info("compile %s: %s", "on" if compiled.value else "off", compiled.reason)
+        _say_if_short(recipe, len(parts.train))
     facts = Facts(
         options=parts.task.options, examples=len(parts.train), world_size=processes.world_size,
         precision=precision, compile=compiled, output_dir=claimed.folder,
@@ -132,9 +150,19 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     return resolve(recipe, parts.task, facts)
 
 
+def _say_if_short(recipe: Recipe, examples: int) -> None:
+    """Say so where a step asks for more sequences than there are."""
+    total = recipe.train.total_batch_size or recipe.train.per_device_train_batch_size
+    if total > examples:
+        logger.warning(
+            "%d sequences a step are asked for, but the training data make only %d: each step "
+            "takes them all", total, examples,
+        )  # fmt: skip
+
+
 def _seconds(recipe: Recipe, parts: Parts, world_size: int) -> float:
     """A guess at the training time, from operations and this machine's matmul peak."""
-    shape = batch_shape(recipe, world_size)
+    shape = batch_shape(recipe, len(parts.train), world_size)
     steps = recipe.train.max_steps
     if steps < 0:
         steps = math.ceil(recipe.train.num_train_epochs * len(parts.train) / shape.total)

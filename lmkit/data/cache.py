@@ -67,6 +67,11 @@ def reading_only() -> Iterator[None]:
         _reading_only.reset(token)
 
 
+def is_reading_only() -> bool:
+    """Whether nothing may be written to the cache here."""
+    return _reading_only.get()
+
+
 @contextmanager
 def scratch() -> Iterator[None]:
     """What is prepared inside goes to a temporary folder, and is gone afterwards."""

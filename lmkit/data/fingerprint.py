@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lmkit.data.cache import cache_dir
+from lmkit.data.cache import cache_dir, is_reading_only
 from lmkit.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _load() -> dict[str, str]:
 def _save(table: dict[str, str]) -> None:
     """Write the table if it grew: aside, then renamed, so that readers see a whole one."""
     before = _load()
-    if table.keys() <= before.keys():
+    if table.keys() <= before.keys() or is_reading_only():
         return
     merged = dict(list({**before, **table}.items())[-_ENTRIES:])
     target = cache_dir() / TABLE

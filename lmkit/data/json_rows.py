@@ -18,7 +18,7 @@ def read_json_lines(file: DataFile, reading: Reading) -> Iterator[Row]:
     """
     for number, line in enumerate(read_lines(file, reading), start=1):
         if line.strip():
-            yield _row(file, number, _parsed(file, line, number), reading)
+            yield _row(file, number, _parsed(file, line.rstrip("\r\n"), number), reading)
 
 
 def read_json(file: DataFile, reading: Reading) -> Iterator[Row]:

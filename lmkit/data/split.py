@@ -21,6 +21,7 @@ from typing import Any
 
 from lmkit.data.fingerprint import combined
 from lmkit.data.rows import Row, Source, digest
+from lmkit.data.rows import column as text_of
 from lmkit.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -178,10 +179,16 @@ def tail_start(text: str, share: float) -> int | None:
 
 
 def _cut_tails(source: Source, share: float, column: str, rows: int) -> tuple[Source, Source]:
-    """Both sides of a corpus of few documents."""
+    """Both sides of a corpus of few documents.
+
+    Raises:
+        DataError: a row has no text in `column`, or there is too little of it.
+    """
     train = TailPart("train", source, column, share, held_out=False)
     validation = TailPart("validation", source, column, share, held_out=True)
     if next(validation.rows(), None) is None:
+        for row in source.rows():
+            text_of(row, column)  # no text at all has another cure
         raise DataError(
             f"{_named(source)}: too little text to hold out validation data "
             f"({share:g} of it); give more, or set data.validation"

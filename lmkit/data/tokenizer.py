@@ -117,6 +117,18 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """`save_pretrained`, where a full disk is an `OSError` as everywhere else.
+
+    `tokenizers` raises a bare `Exception` for it, so Python writes the large file first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        (folder / "tokenizer.json").write_text(backend.to_str(pretty=True), encoding="utf-8")
+    tokenizer.save_pretrained(str(folder))
+
+
 def _trained(
     section: TokenizerTraining, kind: Kind, train: Source, text_column: str | None
 ) -> PreTrainedTokenizerBase:
@@ -135,7 +147,7 @@ def _trained(
         learned = train_tokenizer(
             section, _texts(train, text_column), model_max_length=1 << 20, kind=kind
         )
-        learned.save_pretrained(folder)
+        save_tokenizer(learned, folder)
         return {"content": content}
 
     made = entry(cache_dir() / "tokenizers" / key, write)

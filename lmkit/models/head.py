@@ -18,6 +18,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from lmkit.labels import IGNORED
+from lmkit.models.inspecting import probe_length, vocabulary_size
 
 CPU_CHUNK = 1 << 22  # logits held at once: 16 MB of float32, about a last-level cache
 GPU_CHUNK = 1 << 28  # large enough for full-sized matrix products
@@ -29,7 +30,8 @@ class OutputHead:
     """Losses and scores from what a model with an attached head returns as `logits`."""
 
     def __init__(self, model: PreTrainedModel) -> None:
-        self.layer = model.get_output_embeddings()
+        layer: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call] # not annotated
+        self.layer = layer
         self.replaces_logits = _is_plain(model, self.layer)
 
     def attach(self) -> None:
@@ -109,7 +111,9 @@ def linear_cross_entropy(
         dtype = torch.get_autocast_dtype(hidden.device.type)
     else:
         dtype = weight.dtype
-    total: Tensor = _LinearCrossEntropy.apply(hidden, weight, bias, labels, label_smoothing, dtype)
+    total: Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call] # not annotated
+        hidden, weight, bias, labels, label_smoothing, dtype
+    )
     return total
 
 
@@ -205,13 +209,15 @@ def _is_plain(model: PreTrainedModel, layer: Any) -> bool:
     The logits of a new model are so small that capping them at 30 changes nothing that could be
     seen; so the layer is made to give large ones. (A constant factor may stand before or after.)
     """
-    if type(layer) is not nn.Linear:
+    is_linear = type(layer) is nn.Linear  # a subclass may do more
+    if not is_linear:
         return False
     training = model.training
-    model.eval()
+    model.train(False)
     generator = torch.Generator().manual_seed(0)
-    limit = min(model.get_input_embeddings().weight.shape[0], layer.weight.shape[0])
-    ids = torch.randint(0, limit, (2, 8), generator=generator).to(layer.weight.device)
+    limit = min(vocabulary_size(model), int(layer.weight.shape[0]))
+    shape = (2, probe_length(model.config))
+    ids = torch.randint(0, limit, shape, generator=generator).to(layer.weight.device)
     try:
         layer.forward = _identity
         states = model(input_ids=ids).logits

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
-from transformers import CONFIG_MAPPING, PretrainedConfig
+from transformers import CONFIG_MAPPING, PretrainedConfig, PreTrainedModel
 
 from lmkit.errors import ModelError
 
@@ -18,8 +18,9 @@ from lmkit.errors import ModelError
 # (transformers, create_position_ids_from_input_ids).
 POSITIONS_AFTER_PADDING = frozenset(
     {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "roberta-prelayernorm", "longformer",
-     "mpnet", "data2vec-text", "ibert", "xmod", "layoutlm", "lilt", "luke", "esm"}
+     "data2vec-text", "ibert", "xmod", "layoutlmv3", "markuplm", "lilt", "luke", "esm"}
 )  # fmt: skip
+PROBE_LENGTH = 8
 # What every configuration class has and a recipe has no business with.
 NOT_FOR_RECIPES = frozenset({"transformers_version", "architectures", "dtype", "_name_or_path"})
 
@@ -94,9 +95,35 @@ def usable_positions(config: PretrainedConfig) -> int | None:
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
         return None
+    if config.model_type == "mpnet":  # as those below, but from 2 on whatever the padding is
+        return positions - 2
     if config.model_type in POSITIONS_AFTER_PADDING:
         return positions - (getattr(config, "pad_token_id", None) or 0) - 1
     return positions
+
+
+def check_padding(config: PretrainedConfig) -> None:
+    """Refuse a model that counts positions from its padding token where there is none.
+
+    Raises:
+        ModelError: says which key to set.
+    """
+    if config.model_type in POSITIONS_AFTER_PADDING and config.pad_token_id is None:
+        raise ModelError(
+            f"model: {config.model_type} counts positions from its padding token, and the "
+            "tokenizer has none; set model.config.pad_token_id to an id that no text holds"
+        )
+
+
+def probe_length(config: PretrainedConfig) -> int:
+    """Tokens enough to see what a model does with them; fewer where it reads no more."""
+    return min(PROBE_LENGTH, usable_positions(config) or PROBE_LENGTH)
+
+
+def vocabulary_size(model: PreTrainedModel) -> int:
+    """The rows of the embedding table: one more than the largest token id it takes."""
+    table: Any = model.get_input_embeddings()
+    return int(table.weight.shape[0])
 
 
 def saved_with_head(config: PretrainedConfig, classes: Mapping[str, Any]) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     PreTrainedConfig,
@@ -18,11 +20,23 @@ from transformers import (
 
 from lmkit.errors import HubError, LmkitError, ModelError
 from lmkit.hub import model_commit
-from lmkit.models.inspecting import make_config, one_line, override_config, usable_positions
+from lmkit.models.activations import fuse_activations
+from lmkit.models.inspecting import (
+    check_padding,
+    make_config,
+    one_line,
+    override_config,
+    usable_positions,
+    vocabulary_size,
+)
 from lmkit.models.libraries import quiet_libraries
 from lmkit.recipe.sections import ModelSection
 from lmkit.run_folder import model_folder
 
+# What transformers raises for a folder that it cannot read, or read as asked.
+UNREADABLE = (
+    OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError
+)  # fmt: skip
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 CONVERT = (
     "convert it once, where you trust the file: AutoModel.from_pretrained(FOLDER)"
@@ -79,7 +93,9 @@ class ModelLoader:
             )
         if self.section.architecture is not None:
             self._fit_to_task(config, tokenizer, positions)
+        check_padding(config)
         self._check_positions(config, positions)
+        labels = config.num_labels
         for key, value in head.items():
             setattr(config, key, value)
         kwargs: dict[str, Any] = {"dtype": getattr(torch, self.section.dtype or "float32")}
@@ -90,9 +106,10 @@ class ModelLoader:
         else:
             model = open_model(
                 str(self.section.source), auto_class, config=config,
-                revision=self.section.revision, **kwargs,
+                revision=self.section.revision, new_head=config.num_labels != labels, **kwargs,
             )  # fmt: skip
         self._check_vocabulary(model, tokenizer)
+        fuse_activations(model)
         return model
 
     def _fit_to_task(
@@ -123,7 +140,7 @@ class ModelLoader:
             )
 
     def _check_vocabulary(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        held = model.get_input_embeddings().weight.shape[0]
+        held = vocabulary_size(model)
         needed = len(tokenizer)
         if needed <= held:
             return
@@ -148,17 +165,31 @@ def open_config(source: str, revision: str | None = None) -> PreTrainedConfig:
     if Path(folder).is_dir() and not (Path(folder) / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json, so this is no model folder")
     try:
-        return AutoConfig.from_pretrained(
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
             folder, trust_remote_code=False, **_from_where(folder, revision)
         )
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise _told(folder, error) from error
+    return config
 
 
 def open_model(
-    source: str, auto_class: Any, *, revision: str | None = None, **kwargs: Any
+    source: str,
+    auto_class: Any,
+    *,
+    revision: str | None = None,
+    new_head: bool = False,
+    **kwargs: Any,
 ) -> PreTrainedModel:
     """The weights of a folder, a run or a hub model, from safetensors only.
+
+    Args:
+        source: folder, run folder or hub name.
+        auto_class: an `AutoModel...` class.
+        revision: of a hub model.
+        new_head: the configuration asks for another number of labels than the saved head has; it
+            is made anew, with random weights.
+        kwargs: for `from_pretrained`.
 
     Raises:
         ModelError: the weights are pickled (with the way to convert them), absent, damaged, or of
@@ -169,15 +200,24 @@ def open_model(
     _refuse_pickles(Path(folder))
     quiet_libraries()
     try:
-        model: PreTrainedModel = auto_class.from_pretrained(
+        model: PreTrainedModel
+        model, told = auto_class.from_pretrained(
             folder,
             use_safetensors=True,
             trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # looked at below
+            output_loading_info=True,
             **_from_where(folder, revision),
             **kwargs,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise _told(folder, error) from error
+    for name, saved, wanted in sorted(told["mismatched_keys"]):
+        if not new_head or name.startswith(f"{model.base_model_prefix}."):
+            raise ModelError(
+                f"{folder}: {name} has the shape {list(saved)}, but its configuration (with "
+                f"model.config) asks for {list(wanted)}"
+            )
     return model
 
 
@@ -197,7 +237,10 @@ def load_for_inference(
         )
     chosen = device or default_device()
     dtype = torch.float32 if chosen == "cpu" else "auto"
-    return open_model(target, auto_class, dtype=dtype).to(chosen).eval()
+    model = open_model(target, auto_class, dtype=dtype)
+    model.to(chosen)  # type: ignore[arg-type] # its stub knows no string
+    model.train(False)
+    return model
 
 
 def default_device() -> str:

@@ -28,6 +28,18 @@ class RunOptions:
     command: str = ""
     """The command as typed, for the manifest and for the message that tells how to go on."""
 
+    def __post_init__(self) -> None:
+        """Refuse options that exclude each other.
+
+        Raises:
+            UsageError: both `--resume` and `--overwrite`.
+        """
+        if self.resume and self.overwrite:
+            raise UsageError(
+                "--resume and --overwrite: one goes on with the run that is there, the other "
+                "replaces it; give one of them"
+            )
+
     def check_task(self, task: TaskOptions) -> None:
         """Refuse what the other command is for.
 

@@ -48,8 +48,8 @@ class CadenceSection(Section):
     """Stop after this many evaluations without improvement; left out, never."""
     early_stopping_threshold: float = Field(default=0.0, ge=0.0)
     """What counts as an improvement: more than this, in units of the metric."""
-    on_nonfinite: Literal["stop", "skip"] = "stop"
-    """A loss or gradient that is not finite: stop with exit code 3, or leave that batch out."""
+    on_nonfinite: Literal["stop"] = "stop"
+    """A loss or gradient that is not finite: stop with exit code 3, before the weights change."""
     on_save_error: Literal["stop", "continue"] = "stop"
     """A checkpoint that could not be written: stop, or train on and try the next."""
     report_to: Reporter | list[Reporter] = "none"

@@ -12,7 +12,7 @@ class MachineSection(Section):
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Type in which matrices are multiplied; the weights stay in float32. `auto`: bfloat16 where
-    the hardware has it, else float32."""
+    the hardware multiplies it, float16 on older NVIDIA GPUs, else float32."""
     compile: Literal["auto"] | bool = "auto"
     """Compile the model with `torch.compile`. `auto`: where a compiler is present and the run is
     long enough to repay it."""
@@ -44,9 +44,8 @@ class MachineSection(Section):
     """Batches each of those processes prepares ahead; left out, 2."""
     dataloader_multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None
     """How those processes are started; left out, as torch chooses."""
-    parallel: Literal["ddp", "fsdp", "deepspeed"] = "ddp"
-    """What several processes share: nothing (`ddp`: each holds the model), or weights, gradients
-    and optimizer state too."""
+    parallel: Literal["ddp"] = "ddp"
+    """What several processes share: nothing but gradients (`ddp`: each holds the whole model)."""
     ddp_backend: Literal["nccl", "gloo", "mpi", "xccl", "hccl", "cncl", "mccl"] | None = None
     """How processes talk; left out, nccl between GPUs and gloo between CPUs."""
     ddp_timeout: int = Field(default=1800, ge=1)

@@ -39,12 +39,12 @@ Reporter = Literal[
 
 _PRECISION = "use `train.precision` (auto, float32, bfloat16 or float16)"
 _COMPILE = "use `train.compile` (auto, true or false)"
-_PARALLEL = "use `train.parallel` (ddp, fsdp or deepspeed)"
+_PARALLEL = "use `train.parallel`, which tells what there is"
 _METRICS = "evaluation keeps a few numbers an example and no logits, so there is nothing to set"
 _COLUMNS = "columns are named in `task` (`text_column`, `label_column`, ...)"
 _QUIET = "use the option `--quiet`"
 _UPLOAD = "when the run is done, `hf upload ORG/NAME RUN/model` puts its model on the hub"
-_GUARD = "`train.on_nonfinite` decides; losses and gradients are checked at every step"
+_GUARD = "losses and gradients are checked at every step; see `train.on_nonfinite`"
 _RESUME = "use the option `--resume`, which always restores everything"
 
 OWNED = {

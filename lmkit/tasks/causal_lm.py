@@ -25,7 +25,7 @@ from lmkit.errors import ModelError
 from lmkit.evaluation import baselines, perplexity
 from lmkit.labels import IGNORED
 from lmkit.models.head import OutputHead
-from lmkit.models.inspecting import saved_with_head
+from lmkit.models.inspecting import probe_length, saved_with_head, vocabulary_size
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
@@ -73,12 +73,15 @@ class CausalLM(Task[CausalLMOptions]):
         options = self.options
         corpus = tokenize_corpus(source, tokenizer, text_column=options.text_column)
         start, end = start_token_id(tokenizer), end_token_id(tokenizer)
-        ids = {"start_id": start, "pad_id": PAD_VALUES["input_ids"]}
+        size, pad = options.block_size, PAD_VALUES["input_ids"]
         if training:
             return CausalBlocks(
-                corpus, block_size=options.block_size, packing=options.packing, end_id=end, **ids
-            )
-        return CausalWindows(corpus, block_size=options.block_size, stride=options.stride, **ids)
+                corpus, block_size=size, packing=options.packing,
+                start_id=start, end_id=end, pad_id=pad,
+            )  # fmt: skip
+        return CausalWindows(
+            corpus, block_size=size, stride=options.stride, start_id=start, pad_id=pad
+        )
 
     def collate(self, features: list[Features]) -> Batch:
         """Ids and aligned labels (B, T). No mask: what follows a token cannot change its state."""
@@ -143,10 +146,11 @@ class CausalLM(Task[CausalLMOptions]):
 def sees_later_tokens(model: PreTrainedModel) -> bool:
     """Whether changing the last token changes the logits before it."""
     training = model.training
-    model.eval()
-    ids = torch.arange(8, device=model.device)[None] % model.get_input_embeddings().weight.shape[0]
+    model.train(False)
+    vocabulary = vocabulary_size(model)
+    ids = torch.arange(probe_length(model.config), device=model.device)[None] % vocabulary
     other = ids.clone()
-    other[0, -1] = 0
+    other[0, -1] = (ids[0, -1] + 1) % vocabulary
     try:
         before, after = (model(input_ids=x).logits[0, :-1] for x in (ids, other))
     finally:

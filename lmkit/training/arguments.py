@@ -61,6 +61,7 @@ def training_arguments(train: TrainSection, output_dir: Path, **decided: Any) ->
         "disable_tqdm": True,
         "logging_nan_inf_filter": False,
         "report_to": train.report_to,
+        "ddp_find_unused_parameters": bool(train.ddp_find_unused_parameters),
         "load_best_model_at_end": bool(train.load_best_model_at_end),
     }
     return TrainingArguments(**{**values, **decided})

@@ -12,9 +12,12 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from lmkit.errors import CheckpointError
 
@@ -57,7 +60,8 @@ def fault(folder: Path, run_id: str | None = None) -> str | None:
     """
     try:
         manifest = json.loads((folder / SEAL).read_text(encoding="utf-8"))
-        files, owner = dict(manifest["files"]), manifest["run_id"]
+        owner, listed = manifest["run_id"], dict(manifest["files"])
+        files = {name: (size, digest) for name, (size, digest) in listed.items()}
     except (OSError, ValueError, KeyError, TypeError):
         return f"{SEAL} is missing or damaged"
     if run_id is not None and owner != run_id:
@@ -88,7 +92,7 @@ def step_of(path: Path) -> int:
 
 def newest_whole(folder: Path, run_id: str) -> Found:
     """The newest checkpoint of this run that verifies, and why newer ones do not."""
-    skipped = []
+    skipped: list[str] = []
     for path in checkpoints(folder):
         problem = fault(path, run_id)
         if problem is None:
@@ -141,6 +145,24 @@ def require_space(folder: Path, needed: int) -> None:
             f"{folder}: no room for a checkpoint: {needed / 1e6:.0f} MB needed, "
             f"{free / 1e6:.0f} MB free"
         )
+
+
+def tensor_bytes(state: Any) -> int:
+    """Bytes of all tensors in a state, those that share memory counted once."""
+    found: dict[int, int] = {}
+
+    def visit(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            found[value.data_ptr()] = value.nbytes
+        elif isinstance(value, Mapping):
+            for item in value.values():
+                visit(item)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                visit(item)
+
+    visit(state)
+    return sum(found.values())
 
 
 def folder_size(folder: Path) -> int:

@@ -72,7 +72,7 @@ def flops_per_token(model: PreTrainedModel, sequence: int) -> int:
     """
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     weights = sum(p.numel() for p in model.parameters() if p.ndim >= 2 and id(p) not in tables)
-    head = model.get_output_embeddings()
+    head = model.get_output_embeddings()  # type: ignore[no-untyped-call] # not annotated
     if head is not None and id(head.weight) in tables:
         weights += head.weight.numel()
     config = model.config

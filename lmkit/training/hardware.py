@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -110,6 +111,14 @@ def choose_compile(setting: Literal["auto"] | bool, seconds: float | None = None
     return CompileChoice(True, f"about {seconds:.0f} s of training repay compiling")
 
 
+def multiplies_bfloat16(kind: str) -> bool:
+    """Whether products of bfloat16 matrices are fast on a kind of device of this machine."""
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return kind == "cpu" and not cpu_flags().isdisjoint(BFLOAT16_FLAGS)
+
+
+@lru_cache(maxsize=1)
 def cpu_flags() -> frozenset[str]:
     """The instruction sets that Linux reports for the first processor; elsewhere none."""
     listing = Path("/proc/cpuinfo")

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lmkit.training.hardware import multiplies_bfloat16
+
 NOT_HIDDEN = (nn.Embedding,)
 
 
@@ -26,7 +28,9 @@ class Muon(torch.optim.Muon):
     """
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(  # type: ignore[override] # both overloads of torch in one
+        self, closure: Callable[[], float] | None = None
+    ) -> float | None:
         """One update of every matrix that has a gradient."""
         loss = closure() if closure is not None else None
         for group in self.param_groups:
@@ -77,8 +81,11 @@ def orthogonalize(
         (K, R, C) in the type of the input.
     """
     a, b, c = coefficients
-    x = matrices.to(_fast_type(matrices.device))
+    fast = torch.bfloat16 if multiplies_bfloat16(matrices.device.type) else torch.float32
+    x = matrices.to(fast)
     x = x / x.flatten(1).norm(dim=1).clamp(min=eps)[:, None, None]
+    if fast == torch.float32 and x.shape[2] > 2 * x.shape[1]:
+        return _on_gram(x, coefficients, steps).to(matrices.dtype)
     for _ in range(steps):
         gram = x @ x.mT  # (K, R, R)
         polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
@@ -92,7 +99,9 @@ class MuonWithAdamW(torch.optim.Optimizer):
     def __init__(self, muon: Muon, adamw: torch.optim.AdamW) -> None:
         self.muon, self.adamw = muon, adamw
         # The base class would copy the groups; the schedule must write into the originals.
-        super().__init__([*muon.param_groups, *adamw.param_groups], {})
+        # Some schedules read the first learning rate from the defaults.
+        groups = [*muon.param_groups, *adamw.param_groups]
+        super().__init__(groups, {"lr": muon.defaults["lr"]})
         self._share()
 
     def _share(self) -> None:
@@ -145,8 +154,19 @@ def _heads(model: nn.Module) -> Iterable[nn.Module]:
             yield head
 
 
-def _fast_type(device: torch.device) -> torch.dtype:
-    """bfloat16 where the hardware multiplies it fast, else float32."""
-    if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
-        return torch.bfloat16
-    return torch.float32
+def _on_gram(x: Tensor, coefficients: tuple[float, float, float], steps: int) -> Tensor:
+    """The same iteration on the small side of K wide matrices, with half the multiplications.
+
+    Every step multiplies x by a polynomial of its Gram matrix, and all of these commute, so their
+    product can be gathered in R x R first. It squares the condition number: float32 only.
+    """
+    a, b, c = coefficients
+    gram = x @ x.mT  # (K, R, R)
+    gathered: Tensor | None = None
+    for step in range(steps):
+        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        polynomial.diagonal(dim1=-2, dim2=-1).add_(a)
+        gathered = polynomial if gathered is None else polynomial @ gathered
+        if step + 1 < steps:
+            gram = polynomial @ (polynomial @ gram)
+    return x if gathered is None else gathered @ x

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
@@ -47,7 +48,7 @@ class WholeCheckpoints(Trainer):
         with self.totals.paused():
             try:
                 self._write_aside(model, trial, home, aside, name)
-            except (OSError, RuntimeError, CheckpointError) as error:
+            except (OSError, RuntimeError, SafetensorError, CheckpointError) as error:
                 shutil.rmtree(aside, ignore_errors=True)
                 told = f"checkpoint {name} could not be written: {error}"
                 if self.on_save_error == "stop":
@@ -60,7 +61,11 @@ class WholeCheckpoints(Trainer):
         if self.args.should_save:
             home.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(aside, ignore_errors=True)
-            checkpoint.require_space(home, int(self._last_size * SPACE_MARGIN))
+            assert self.optimizer is not None
+            needed = self._last_size or checkpoint.tensor_bytes(
+                [model.state_dict(), self.optimizer.state_dict()]
+            )
+            checkpoint.require_space(home, int(needed * SPACE_MARGIN))
         best = self.state.best_model_checkpoint
         if self.state.best_global_step == self.state.global_step:
             best = str(home / name)
@@ -91,7 +96,8 @@ class WholeCheckpoints(Trainer):
         pending = self._tr_loss.detach().clone()
         if self.args.world_size > 1:
             torch.distributed.all_reduce(pending)
-        return float(pending.item()) / self.args.world_size
+        mean: float = pending.item() / self.args.world_size
+        return mean
 
     def _init_training_state(self, *args: Any, **kwargs: Any) -> Any:
         made = super()._init_training_state(*args, **kwargs)

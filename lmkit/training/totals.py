@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -68,5 +69,9 @@ def peak_memory_mb() -> float:
     """The most memory this process held, in MB (10^6 bytes): of the GPU where there is one."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
+    if sys.platform == "linux":  # getrusage there counts also what the parent held (exec keeps it)
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere (getrusage(2))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

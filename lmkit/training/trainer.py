@@ -108,7 +108,7 @@ class ExactTrainer(WholeCheckpoints):
 
     # Batches
 
-    def get_train_dataloader(self) -> TrainLoader:  # type: ignore[override]  # ours is narrower
+    def get_train_dataloader(self) -> TrainLoader:
         """Micro-batches dealt out by `BatchPlan`; Accelerate would deal them again."""
         args = self.args
         options: dict[str, Any] = {"num_workers": args.dataloader_num_workers}
@@ -151,13 +151,15 @@ class ExactTrainer(WholeCheckpoints):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         """The share of this micro-batch in the loss of the step."""
+        assert num_items_in_batch is not None  # Trainer asks `_get_num_items_in_batch` each step
         outputs = self.setup.task.forward(model, inputs)
-        total = self.setup.task.loss(outputs, inputs, self.args.label_smoothing_factor)
+        with self.accelerator.autocast():  # the output layer multiplies in the loss
+            total = self.setup.task.loss(outputs, inputs, self.args.label_smoothing_factor)
         # Gradients are averaged over the processes, so each one's share counts that much more.
         loss = total / num_items_in_batch * self.args.world_size
         return (loss, outputs) if return_outputs else loss
 
-    def floating_point_ops(self, inputs: Batch) -> int:  # type: ignore[override]  # a narrower batch
+    def floating_point_ops(self, inputs: Batch) -> int:
         """None here: the run's totals hold the tokens, and the summary computes from them."""
         return 0
 
@@ -165,7 +167,7 @@ class ExactTrainer(WholeCheckpoints):
 
     def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
         """The gradient norm; the last moment at which a bad step can still be stopped."""
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call] # not annotated
         value = norm.item() if isinstance(norm, Tensor) else float(norm)
         loss = self._tr_loss.item()
         if not (torch.isfinite(torch.tensor([value, loss])).all() or self._scaler_skips(value)):
@@ -187,7 +189,8 @@ class ExactTrainer(WholeCheckpoints):
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """The optimizer the recipe names, with weight decay on matrices only."""
         if self.optimizer is None:
-            self.optimizer = make_optimizer(self.setup.optim, model or self.model, self.args)
+            trained: Any = model or self.model
+            self.optimizer = make_optimizer(self.setup.optim, trained, self.args)
         optimizer: torch.optim.Optimizer = self.optimizer
         return optimizer
 

@@ -1,6 +1,7 @@
 """What `pretrain` and `finetune` hand on."""
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,8 +35,13 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, RunOptions]]:
         seen.append((recipe, options))
         return {"step": 3}
 
-    stand_in = SimpleNamespace(run=run, show=lambda summary: f"shown: {summary}")
-    monkeypatch.setitem(__import__("sys").modules, "lmkit.commands.train", stand_in)
+    modules = {
+        "train": SimpleNamespace(run=run),
+        "claim": SimpleNamespace(finished_summary=lambda *_: None),
+        "summary": SimpleNamespace(show=lambda summary: f"shown: {summary}"),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, f"lmkit.commands.{name}", module)
     monkeypatch.setattr(launch, "count_gpus", lambda: 0)
     return seen
 
@@ -113,3 +119,13 @@ def test_recipe_problems_come_before_any_launch(
     assert f"{recipe}:2:" in ended.err
     assert "block_size" in ended.err
     assert json.dumps(ended.out) == '""'
+
+
+def test_a_finished_run_is_shown_and_nothing_is_started(
+    cli, recipe: Path, runs: list[tuple[Any, RunOptions]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = SimpleNamespace(finished_summary=lambda *_: {"step": 9})
+    monkeypatch.setitem(sys.modules, "lmkit.commands.claim", finished)
+    monkeypatch.setattr(launch, "launch_if_asked", lambda *_: pytest.fail("launched"))
+    assert cli("pretrain", recipe, "--resume", "--processes", "2").out == "shown: {'step': 9}\n"
+    assert runs == []

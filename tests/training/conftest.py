@@ -93,7 +93,8 @@ def toy_run(tmp_path):
         data = ToyExamples(examples)
         shape = BatchShape(total, micro)
         args = training_arguments(
-            section, tmp_path / folder, use_cpu=True, gradient_accumulation_steps=shape.accumulation,
+            section, tmp_path / folder, use_cpu=True,
+            gradient_accumulation_steps=shape.accumulation,
             **{"save_steps": 500, "eval_steps": 500, **(decided or {})},
         )  # fmt: skip
         order = Order(data, shape, seed=section.seed, strategy=strategy)

@@ -1,4 +1,4 @@
-"""Muon against torch's, whose iteration runs in bfloat16, and against the singular values it sets."""
+"""Muon against torch's, whose iteration runs in bfloat16, and the singular values it sets."""
 
 import copy
 
@@ -13,21 +13,29 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 MATCH = {"adjust_lr_fn": "match_rms_adamw"}
 
 
-def test_singular_values_come_near_one():
+@pytest.fixture(params=[True, False], autouse=True)
+def bfloat16(request, monkeypatch):
+    """Every test with and without bfloat16 in the hardware."""
+    monkeypatch.setattr("lmkit.training.muon.multiplies_bfloat16", lambda _: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("columns", [17, 40])
+def test_singular_values_come_near_one(columns):
     torch.manual_seed(0)
-    made = orthogonalize(torch.randn(3, 16, 40), COEFFICIENTS, 5, 1e-7)
+    made = orthogonalize(torch.randn(3, 16, columns), COEFFICIENTS, 5, 1e-7)
     values = torch.linalg.svdvals(made)
-    assert values.min() > 0.5
+    assert values.min() > (0.5 if columns == 40 else 0.3)
     assert values.max() < 1.5
 
 
-def test_directions_are_kept():
+def test_directions_are_kept(bfloat16):
     """U and V of the result are those of the input: U^T result V is diagonal."""
     torch.manual_seed(0)
     matrix = torch.randn(1, 8, 12)
     u, _, vt = torch.linalg.svd(matrix[0], full_matrices=False)
     core = u.T @ orthogonalize(matrix, COEFFICIENTS, 5, 1e-7)[0] @ vt.T
-    assert (core - torch.diag(core.diagonal())).abs().max() < 1e-4
+    assert (core - torch.diag(core.diagonal())).abs().max() < (0.05 if bfloat16 else 1e-4)
 
 
 @pytest.mark.parametrize("shape", [(12, 20), (20, 12), (16, 16)])

@@ -112,6 +112,6 @@ def test_a_failed_save_may_be_passed_over(toy_run, monkeypatch, caplog):
 def test_too_little_space_is_said_before_it_is_used(toy_run, monkeypatch):
     run = toy_run(**SAVING)
     run.trainer._last_size = 10**18
-    with pytest.raises(CheckpointError, match="MB needed, .* MB free"):
+    with pytest.raises(CheckpointError, match=r"MB needed, .* MB free"):
         run.trainer.train()
     assert list(home(run).iterdir()) == []

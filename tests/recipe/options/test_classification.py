@@ -21,3 +21,8 @@ def test_defaults() -> None:
 def test_one_label_is_no_choice() -> None:
     with pytest.raises(ValidationError, match="at least 2 items"):
         ClassificationOptions(name="classification", labels=["a"])
+
+
+def test_a_label_named_twice_is_an_error() -> None:
+    with pytest.raises(ValidationError, match=r"task\.labels: `a` is named more than once"):
+        ClassificationOptions(name="classification", labels=["a", "b", "a"])

@@ -1,0 +1,29 @@
+"""The summary as it is told to a person."""
+
+from lmkit.commands.summary import show
+
+SUMMARY = {
+    "task": "causal_lm",
+    "model": "gpt2",
+    "split": "test",
+    "step": 8,
+    "metrics": {"loss": 1.5, "perplexity": 4.4817, "bits_per_byte": 0.7},
+    "intervals": {"loss": [1.4, 1.6]},
+    "baselines": {"zlib": {"bits_per_byte": 2.5}, "unigram": {"loss": 3.0}},
+    "train": {
+        "steps": 8, "tokens": 12345, "seconds": 2.25, "tokens_per_second": 5486.7,
+        "peak_memory_mb": 400.4, "loss": 2.0,
+    },
+    "output_dir": "/runs/x",
+}  # fmt: skip
+
+
+def test_metrics_stand_beside_what_they_must_beat() -> None:
+    assert show(SUMMARY).splitlines() == [
+        "causal_lm  gpt2  scored on the test data",
+        "  loss             1.5000  [1.4000, 1.6000]  (baselines: unigram 3.0000)",
+        "  perplexity       4.4817",
+        "  bits_per_byte    0.7000  (baselines: zlib 2.5000)",
+        "  8 steps, 12,345 tokens, 2.2 s, 5,487 tokens/s, 400 MB",
+        "  /runs/x",
+    ]

@@ -1,0 +1,81 @@
+"""However a batch of eight is dealt out, the same is learned: every head, by the exact trainer."""
+
+import copy
+
+import pytest
+import torch
+from transformers.trainer_callback import PrinterCallback
+
+from lmkit import tasks
+from lmkit.models.loading import ModelLoader
+from lmkit.recipe.options import OPTIONS
+from lmkit.recipe.sections import ModelSection
+from lmkit.recipe.train import TrainSection
+from lmkit.training.arguments import training_arguments
+from lmkit.training.batches import BatchShape, Order
+from lmkit.training.signals import StopSignals
+from lmkit.training.trainer import ExactTrainer, Setup
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+ENCODER = SIZES | {"intermediate_size": 32, "hidden_dropout_prob": 0.0,
+                   "attention_probs_dropout_prob": 0.0}  # fmt: skip
+CAUSAL = {
+    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
+             "attn_pdrop": 0.0},
+    "llama": SIZES | {"intermediate_size": 32},
+    "opt": SIZES | {"ffn_dim": 32, "word_embed_proj_dim": 16, "dropout": 0.0},
+}  # fmt: skip
+MASKED = {
+    "bert": ENCODER,
+    "roberta": ENCODER,
+    "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "dropout": 0.0,
+                   "attention_dropout": 0.0},
+    "electra": ENCODER,
+    "modernbert": SIZES | {"intermediate_size": 32},
+}  # fmt: skip
+CASES = [("causal_lm", name) for name in CAUSAL] + [("masked_lm", name) for name in MASKED]
+
+
+def trained(name, architecture, tokenizer, source, micro, folder):
+    """Losses and weights of four steps of eight documents."""
+    task = tasks.build(OPTIONS[name](name=name, block_size=24, packing="none"))
+    torch.manual_seed(0)
+    config = {**CAUSAL, **MASKED}[architecture]
+    loader = ModelLoader(ModelSection(architecture=architecture, config=config))
+    model = task.build_model(loader, tokenizer)
+    examples = task.examples(source, tokenizer, seed=0, training=True)
+    section = TrainSection.model_validate(
+        {"optim": "sgd", "learning_rate": 0.1, "max_grad_norm": 0.0, "max_steps": 4,
+         "logging_steps": 1, "save_strategy": "no", "eval_strategy": "no", "compile": False,
+         "lr_scheduler_type": "constant", "precision": "float32"}
+    )  # fmt: skip
+    shape = BatchShape(8, micro)
+    args = training_arguments(
+        section, folder, use_cpu=True, gradient_accumulation_steps=shape.accumulation,
+        save_steps=1, eval_steps=1,
+    )  # fmt: skip
+    order = Order(examples, shape, seed=0, strategy="random")
+    task.attach(model)
+    trainer = ExactTrainer(
+        model=model, args=args, tokenizer=tokenizer, evaluate=dict,
+        setup=Setup(task, examples, order, "sgd", "run", StopSignals()),
+    )  # fmt: skip
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
+    return losses, {key: value.clone() for key, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize(("name", "architecture"), CASES)
+def test_accumulation_changes_nothing(name, architecture, request, listed, texts, tmp_path):
+    fixture = "tiny_tokenizer" if name == "causal_lm" else "tiny_bert_tokenizer"
+    tokenizer = copy.deepcopy(request.getfixturevalue(fixture))
+    source = listed(texts * 2)
+    whole, weights = trained(name, architecture, tokenizer, source, 8, tmp_path / "8")
+    assert len(whole) == 4
+    assert whole[0] != pytest.approx(whole[-1], abs=1e-3)  # something is learned at all
+    for micro in (2, 1):
+        losses, parts = trained(name, architecture, tokenizer, source, micro, tmp_path / str(micro))
+        assert losses == pytest.approx(whole, abs=1e-6)
+        for key, weight in weights.items():
+            assert (parts[key] - weight).abs().max() < 1e-6, key

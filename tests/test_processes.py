@@ -1,0 +1,74 @@
+"""`lmkit pretrain --processes 2` on a CPU: the same steps as one process takes, only shared."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_learn_what_one_does(run_cli, small_recipe: Path, tmp_path: Path) -> None:
+    sgd = ("--set", "train.optim=sgd", "--set", "train.learning_rate=0.5", "--json")
+    still = [f"--set=model.config.{name}_pdrop=0.0" for name in ("resid", "embd", "attn")]
+    one = run_cli("pretrain", small_recipe, "-o", "one", *sgd, *still)
+    two = run_cli("pretrain", small_recipe, "-o", "two", *sgd, *still, "--processes", "2")
+    assert one.code == two.code == 0, two.err
+    assert two.out.count("\n") == 1
+    single, shared = json.loads(one.out), json.loads(two.out)
+    assert shared["metrics"] == pytest.approx(single["metrics"], abs=1e-5)
+    assert shared["train"]["tokens"] == single["train"]["tokens"]
+    pairs = zip(lines(tmp_path / "one"), lines(tmp_path / "two"), strict=True)
+    for alone, together in pairs:
+        assert together["step"] == alone["step"]
+        for key in {"loss", "eval_loss", "learning_rate", "grad_norm"} & set(alone):
+            assert together[key] == pytest.approx(alone[key], abs=1e-5)
+    manifest = json.loads((tmp_path / "two/manifest.json").read_text())
+    assert manifest["sessions"][0]["world_size"] == 2
+
+
+def test_codes_and_texts_survive(run_cli, small_recipe: Path, tmp_path: Path) -> None:
+    for wrong, text in (
+        ("data.train=none.txt", "no such file or folder: none.txt"),
+        ("train.total_batch_size=7", "7 sequences do not divide among 2 processes"),
+        ("train.metric_for_best_model=f1", "no metric 'f1'"),
+    ):
+        ended = run_cli("pretrain", small_recipe, "--processes", "2", "--set", wrong)
+        assert ended.code == 2
+        assert ended.err.count(text) == 1
+        assert "Traceback" not in ended.err
+        assert not (tmp_path / "runs").exists()
+
+
+def test_a_signal_saves_and_it_goes_on(run_cli, small_recipe: Path, tmp_path: Path) -> None:
+    words = ["pretrain", str(small_recipe), "-o", "run", "--processes", "2"]
+    words += ["--set", "train.logging_steps=1", "--set", "train.lr_scheduler_type=constant"]
+    words += ["--set", "train.eval_strategy=no"]
+    long = ["--set", "train.max_steps=100000", "--set", "train.save_steps=100000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lmkit", *words, *long],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("step "):
+                process.send_signal(signal.SIGTERM)
+                break
+        _, told = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert told.count("--resume") == 1
+    assert "Traceback" not in told
+    checkpoint = next((tmp_path / "run/checkpoints").iterdir())
+    step = int(checkpoint.name.partition("-")[2])
+    more = ["--set", f"train.max_steps={step + 2}", "--set", "train.save_steps=100000"]
+    resumed = run_cli(*words, *more, "--resume", "--json")
+    assert resumed.code == 0, resumed.err
+    assert json.loads(resumed.out)["train"]["steps"] == step + 2
