@@ -114,7 +114,7 @@ def choose_compile(setting: Literal["auto"] | bool, seconds: float | None = None
 def multiplies_bfloat16(kind: str) -> bool:
     """Whether products of bfloat16 matrices are fast on a kind of device of this machine."""
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return kind == "cpu" and not cpu_flags().isdisjoint(BFLOAT16_FLAGS)
 
 
