@@ -30,6 +30,7 @@ def begin_manifest(
     options: RunOptions,
     splits: Splits,
     tokenizer: PreTrainedTokenizerBase,
+    ledger: dict[str, int],
 ) -> None:
     """Write the manifest of a run that begins, or add a session to that of one that goes on."""
     now = _now()
@@ -55,6 +56,7 @@ def begin_manifest(
             for split in splits
             if split is not None
         },
+        "ledger": ledger,
         "tokenizer": {"sha256": tokenizer_fingerprint(tokenizer), "vocab_size": len(tokenizer)},
         "chosen": {"precision": recipe.train.precision, "compile": recipe.train.compile},
     }

@@ -79,7 +79,11 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     )  # fmt: skip
     if processes.is_first:
         write_text(session.folder.recipe, dump_recipe(resolved))
-        begin_manifest(session.folder, claimed, resolved, options, parts.splits, parts.tokenizer)
+        ledger = parts.task.ledger(parts.train)
+        logger.info("train: %s", ", ".join(f"{count:,} {what}" for what, count in ledger.items()))
+        begin_manifest(
+            session.folder, claimed, resolved, options, parts.splits, parts.tokenizer, ledger
+        )
     trained = train_session(session)
     if trained.stopped_by:
         name = signal.Signals(trained.stopped_by).name

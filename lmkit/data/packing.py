@@ -54,6 +54,8 @@ class CausalBlocks:
             self._offsets = corpus.offsets  # (D+1,)
         unpredicted = 0 if self._first is not None else 1
         self._pieces = Pieces(np.diff(self._offsets) - unpredicted, block_size)
+        self._block_size = block_size
+        self._input_only = unpredicted * (len(self._offsets) - 1)
 
     def __len__(self) -> int:
         """Blocks an epoch."""
@@ -63,6 +65,13 @@ class CausalBlocks:
     def lengths(self) -> Ints:
         """Tokens of each block, (blocks,)."""
         return self._pieces.lengths()
+
+    def ledger(self) -> dict[str, int]:
+        """What becomes of the corpus in an epoch; see `_ledger`."""
+        predicted = int(self.lengths.sum())
+        return _ledger(
+            self._corpus, predicted + self._input_only, len(self) * self._block_size - predicted
+        )
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Ints]:
         """`input_ids` and `labels`, each (L,), of block `index`; all epochs see the same blocks."""
@@ -88,6 +97,7 @@ class MaskedBlocks:
         joined = np.array([0, len(corpus.tokens)], dtype=np.int64)  # (2,)
         self._offsets = joined if packing == "joined" else corpus.offsets
         self._pieces = Pieces(np.diff(self._offsets) - 1, block_size - 2)
+        self._block_size = block_size
 
     def __len__(self) -> int:
         """Blocks an epoch."""
@@ -98,6 +108,12 @@ class MaskedBlocks:
         """Tokens of each block, [CLS] and [SEP] included, (blocks,)."""
         return self._pieces.lengths() + 2
 
+    def ledger(self) -> dict[str, int]:
+        """What becomes of the corpus in an epoch; see `_ledger`."""
+        read, closing = int(self.lengths.sum()), len(self._offsets) - 1
+        kept = read - 2 * len(self) + closing
+        return _ledger(self._corpus, kept, len(self) * self._block_size - read)
+
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Ints]:
         """`input_ids` and `labels`, each (L,); masks are a function of seed, epoch and index."""
         epoch, index = key
@@ -105,6 +121,25 @@ class MaskedBlocks:
         start = int(self._offsets[document])
         content = np.array(self._corpus.tokens[start + begin : start + end], dtype=np.int64)
         return self._masker.training(content, epoch=epoch, index=index)
+
+
+def _ledger(corpus: Documents, kept: int, padded: int) -> dict[str, int]:
+    """Where the tokens of a corpus go in an epoch.
+
+    Returns:
+        `documents`, `bytes` (UTF-8), `tokens` (end tokens included), `kept` (tokens that a block
+        holds), `dropped` (the others) and `padded` (places of the blocks that hold none; with
+        `packing: none` a batch fills up only to its longest block).
+    """
+    tokens = len(corpus.tokens)
+    return {
+        "documents": len(corpus.offsets) - 1,
+        "bytes": int(corpus.bytes.sum()),
+        "tokens": tokens,
+        "kept": kept,
+        "dropped": tokens - kept,
+        "padded": padded,
+    }
 
 
 def causal_stream(

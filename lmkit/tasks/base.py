@@ -94,6 +94,10 @@ class Task(ABC, Generic[OptionsT]):
     ) -> Examples:
         """The examples of a split: as trained on, or (`training=False`) as scored."""
 
+    def ledger(self, examples: Any) -> dict[str, int]:
+        """What became of the training data, for the manifest: at least `tokens`."""
+        return {"examples": len(examples), "tokens": int(examples.lengths.sum())}
+
     @abstractmethod
     def collate(self, features: list[Features]) -> Batch:
         """Pad B examples to one batch. `labels` holds IGNORED where nothing is predicted."""

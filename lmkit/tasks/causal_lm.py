@@ -83,6 +83,10 @@ class CausalLM(Task[CausalLMOptions]):
             corpus, block_size=size, stride=options.stride, start_id=start, pad_id=pad
         )
 
+    def ledger(self, examples: CausalBlocks) -> dict[str, int]:
+        """Documents, bytes and tokens; kept, dropped (none) and padded."""
+        return examples.ledger()
+
     def collate(self, features: list[Features]) -> Batch:
         """Ids and aligned labels (B, T). No mask: what follows a token cannot change its state."""
         return pad_batch(features, pad_values=PAD_VALUES)

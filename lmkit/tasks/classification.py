@@ -151,6 +151,10 @@ class Classification(Task[ClassificationOptions]):
             logger.info("%d of %d texts are cut at %d tokens", cut, len(rows), limit)
         return [{"input_ids": ids} for ids in encoded]
 
+    def ledger(self, examples: EncodedTexts) -> dict[str, int]:
+        """Texts and their tokens, and how many texts were cut at `max_length`."""
+        return {**super().ledger(examples), "cut": examples.cut}
+
     def collate(self, features: list[Features]) -> Batch:
         """Ids (B, T), padded to the longest, and labels (B,); a mask where there is padding."""
         batch = pad_batch(features, pad_values={"input_ids": self.pad_id}, attention_mask=True)

@@ -68,6 +68,10 @@ class MaskedLM(Task[MaskedLMOptions]):
             )
         return MaskedWindows(corpus, masker, block_size=options.block_size)
 
+    def ledger(self, examples: MaskedBlocks) -> dict[str, int]:
+        """Documents, bytes and tokens; kept, dropped (none) and padded."""
+        return examples.ledger()
+
     def collate(self, features: list[Features]) -> Batch:
         """Masked ids and labels (B, T); an attention mask only where there is padding."""
         batch = pad_batch(features, pad_values=self.pad_values, attention_mask=True)

@@ -32,7 +32,7 @@ def splits(recipe: Recipe) -> Splits:
 
 def begun(recipe: Recipe, splits: Splits, tokenizer, claimed: Claim) -> dict:
     folder = RunFolder(claimed.folder)
-    begin_manifest(folder, claimed, recipe, OPTIONS, splits, tokenizer)
+    begin_manifest(folder, claimed, recipe, OPTIONS, splits, tokenizer, {"dropped": 0})
     return folder.read_manifest()
 
 

@@ -113,3 +113,36 @@ def test_masks_are_a_function_of_epoch_and_index(make_corpus, word_tokenizer):
         index for _, index in {(tuple(ids), key[1]) for key, ids in forward.items()}
     )
     assert set(per_index.values()) == {3}  # other masks in each epoch
+
+
+@pytest.mark.parametrize("packing", ["joined", "none"])
+@pytest.mark.parametrize("start", [START, None])
+@given(documents=documents, size=st.integers(1, 40))
+def test_the_ledger_counts_what_is_in_the_blocks(make_corpus, packing, start, documents, size):
+    blocks = CausalBlocks(
+        make_corpus(documents), block_size=size, packing=packing, start_id=start, end_id=END,
+        pad_id=0,
+    )  # fmt: skip
+    found = blocks.ledger()
+    tokens = sum(map(len, documents))
+    inputs = sum(len(blocks[0, i]["input_ids"]) for i in range(len(blocks)))
+    assert found["documents"] == len(documents)
+    assert found["tokens"] == found["kept"] == tokens
+    assert found["dropped"] == 0
+    assert found["padded"] == len(blocks) * size - inputs
+
+
+@pytest.mark.parametrize("packing", ["joined", "none"])
+@given(documents=st.lists(st.lists(st.integers(5, 69), max_size=30), min_size=1, max_size=8))
+def test_the_masked_ledger_counts_the_closing_tokens(
+    make_corpus, word_tokenizer, packing, documents
+):
+    last = word_tokenizer.sep_token_id
+    blocks = masked(
+        make_corpus([[*document, last] for document in documents]), word_tokenizer, 10, packing
+    )
+    found = blocks.ledger()
+    assert found["dropped"] == 0
+    assert found["tokens"] == sum(len(document) + 1 for document in documents)
+    read = sum(len(blocks[0, i]["input_ids"]) for i in range(len(blocks)))
+    assert found["padded"] == 10 * len(blocks) - read
