@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,13 @@ def test_it_loads(name: str) -> None:
 
 
 def test_line_one_is_its_command(name: str) -> None:
-    assert lines(name)[0] == f"# lmkit {RECIPES[name].parent.name} {name}"
+    """`# lmkit VERB NAME`, and the overrides without which it needs a user's own file."""
+    words = shlex.split(lines(name)[0])
+    assert words[:4] == ["#", "lmkit", RECIPES[name].parent.name, name]
+    options, overrides = words[4::2], words[5::2]
+    assert set(options) <= {"--set"}
+    assert len(options) == len(overrides)
+    load_recipe(name, overrides)
 
 
 def test_its_command_takes_its_task(name: str) -> None:
