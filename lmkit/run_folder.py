@@ -5,7 +5,6 @@ names (a run, a checkpoint, a model folder, a hub name) into what `from_pretrain
 """
 
 import contextlib
-import difflib
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.errors import ModelError, RunFolderError
+from lmkit.recipe.nearest import nearest
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -140,5 +140,5 @@ def _nearest(path: Path) -> str | None:
     if not parent.is_dir():
         return None
     names = [entry.name for entry in parent.iterdir() if entry.is_dir()]
-    close = difflib.get_close_matches(path.name, names, n=1)
-    return str(parent / close[0]) if close else None
+    close = nearest(path.name, names)
+    return str(parent / close) if close else None

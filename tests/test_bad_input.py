@@ -47,11 +47,11 @@ DATA = {
 MODEL = {
     "architecture": (
         ("model.architecture=gtp2",),
-        "model.architecture: transformers has no model type 'gtp2'; did you mean gpt2",
+        "model.architecture: transformers has no model type 'gtp2'; did you mean `gpt2`?",
     ),
     "config key": (
         ("model.config.n_layers=3",),
-        "model.config.n_layers: gpt2 has no such key; did you mean 'n_layer'?",
+        "model.config.n_layers: gpt2 has no such key; did you mean `n_layer`?",
     ),
     "config value": (("model.config.n_layer=many",), "model.config: gpt2"),
     "config that cannot be": (("model.config.n_head=5",), "model.config: gpt2 cannot be built"),

@@ -198,7 +198,8 @@ def test_another_recipe_is_refused_unless_allowed(cli, small_recipe: Path, at_st
         "train.learning_rat", *allow,
     )  # fmt: skip
     assert wrong.code == 2
-    assert "train.learning_rat: it has not changed; did you mean train.learning_rate?" in wrong.err
+    told = "train.learning_rat: it has not changed; did you mean `train.learning_rate`?"
+    assert told in wrong.err
     assert cli("pretrain", small_recipe, "-o", "run", "--resume", *changed, *allow).code == 0
 
 

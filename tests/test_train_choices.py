@@ -66,7 +66,7 @@ def test_schedules(cli, small_recipe: Path, name: str, optim: str) -> None:
 WRONG = {
     "optim_args": (
         ("train.optim=sgd", "train.optim_args='momentun=0.9'"),
-        "train.optim_args: sgd has no argument 'momentun'; did you mean 'momentum'?",
+        "train.optim_args: sgd has no argument 'momentun'; did you mean `momentum`?",
     ),
     "optim_args value": (
         ("train.optim=sgd", "train.optim_args='momentum=much'"),
@@ -90,7 +90,7 @@ WRONG = {
     "metric": (
         ("train.metric_for_best_model=perplexitty",),
         "train.metric_for_best_model: this task has no metric 'perplexitty'; did you mean "
-        "perplexity? (it has loss, perplexity, bits_per_byte)",
+        "`perplexity`? (it has loss, perplexity, bits_per_byte)",
     ),
     "saves off the evaluations": (
         ("train.load_best_model_at_end=true", "train.save_steps=6", "train.eval_steps=4"),

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from lmkit.commands.output import check_output
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
 from lmkit.data.pseudo import HiddenTokens
@@ -59,7 +60,7 @@ def evaluate(target: str, options: EvalOptions) -> None:
     Raises:
         LmkitError: target, data and options do not fit, or cannot be read.
     """
-    _check_output(options.output)
+    check_output(options.output)
     changes = {"stride": options.stride, "text_column": options.text_column}
     subject = open_subject(target, data=options.data, split=options.split, changes=changes)
     if options.pseudo_tokens is not None and subject.task.options.name != "masked_lm":
@@ -124,17 +125,6 @@ def _with_pseudo_perplexity(
         f"of {hidden.total:,} tokens, each hidden alone (arXiv:1910.14659), in whole pieces drawn "
         "by the seed.",
     )
-
-
-def _check_output(output: str | None) -> None:
-    """What can be said of the output file before minutes of work."""
-    if output is None:
-        return
-    path = Path(output)
-    if path.is_dir():
-        raise UsageError(f"--output {output}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {path.parent}")
 
 
 @contextmanager

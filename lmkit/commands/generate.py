@@ -7,12 +7,10 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, TextIO
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from lmkit.errors import UsageError
+from lmkit.commands.output import check_output, open_output
 from lmkit.generation.opening import open_for_writing
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt
@@ -39,11 +37,11 @@ def generate_lines(
     Raises:
         LmkitError: the model, a prompt or the output file cannot be used.
     """
-    _check_output(output)
+    check_output(output)
     writer = Writer(*open_for_writing(target), options)
     start, texts, tokens = time.perf_counter(), 0, 0
     replaced: set[str] = set()
-    with _opened(output) as file:
+    with open_output(output) as file:
         for answer in writer.answers(prompts):
             replaced |= set(OWN_COLUMNS) & set(answer.prompt.columns)
             line = json.dumps(_row(answer, options.num_return_sequences > 1), ensure_ascii=False)
@@ -98,28 +96,3 @@ def _row(answer: Answer, several: bool) -> dict[str, Any]:
 def _show(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def _check_output(output: str | None) -> None:
-    """What can be said of the output file before minutes of work."""
-    if output is None:
-        return
-    path = Path(output)
-    if path.is_dir():
-        raise UsageError(f"--output {output}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {path.parent}")
-
-
-@contextmanager
-def _opened(output: str | None) -> Iterator[TextIO]:
-    """The file to write to, line by line."""
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        file = Path(output).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 - yielded below
-    except OSError as error:
-        raise UsageError(f"--output {output}: cannot be written: {error.strerror}") from error
-    with file:
-        yield file

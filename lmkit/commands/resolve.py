@@ -3,7 +3,6 @@
 The result is the run folder's recipe.yaml; nothing downstream decides again.
 """
 
-import difflib
 import math
 import os
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 from lmkit.errors import RunFolderError, UsageError
 from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection, Recipe
 from lmkit.tasks.base import Task
 from lmkit.training.arguments import cadence
@@ -178,8 +178,7 @@ def require_same(
     found |= {key: hashes for key, hashes in contents.items() if hashes[0] not in (None, hashes[1])}
     for key in allowed:
         if not any(path == key or path.startswith(f"{key}.") for path in found):
-            near = difflib.get_close_matches(key, list(found), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = did_you_mean(key, found)
             raise UsageError(f"--allow-changed {key}: it has not changed{hint}")
     refused = {
         path: values
@@ -211,9 +210,8 @@ def require_known_metric(name: str, metrics: dict[str, float]) -> None:
         UsageError: names the metrics there are and the nearest.
     """
     if name not in metrics:
-        near = difflib.get_close_matches(name, list(metrics), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(
-            f"train.metric_for_best_model: this task has no metric {name!r}{hint} "
+            f"train.metric_for_best_model: this task has no metric {name!r}"
+            f"{did_you_mean(name, metrics)} "
             f"(it has {', '.join(metrics)})"
         )

@@ -5,8 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from lmkit.data.rows import Row, Source, column, label, nearest
+from lmkit.data.rows import Row, Source, column, label
 from lmkit.errors import DataError
+from lmkit.recipe.nearest import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +37,8 @@ class Classes:
         if name not in self._ids:
             raise DataError(
                 f"{row.origin}: the label `{name}` is none of those that are learned: "
-                f"{_listed(self.names)}{nearest(name, self.names)}; mend or leave out the row, or "
-                "name every label in task.labels"
+                f"{_listed(self.names)}{did_you_mean(name, self.names)}; mend or leave out the "
+                "row, or name every label in task.labels"
             )
         return self._ids[name]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lmkit.data.formats import FORMATS, DataFile, data_file, is_known
-from lmkit.data.rows import nearest
 from lmkit.errors import DataError
+from lmkit.recipe.nearest import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -185,5 +185,5 @@ def _missing(path: Path, key: str) -> DataError:
         parent = parent.parent
     name = path.relative_to(parent).parts[0] if path.is_relative_to(parent) else path.name
     names = sorted(item.name for item in parent.iterdir()) if os.access(parent, os.R_OK) else []
-    hint = nearest(name, names) or f"; {parent.absolute()} holds no such name"
+    hint = did_you_mean(name, names) or f"; {parent.absolute()} holds no such name"
     return DataError(f"{key}: no such file or folder: {path}{hint}")

@@ -27,8 +27,9 @@ from huggingface_hub.errors import (
 )
 
 from lmkit.data.fingerprint import combined
-from lmkit.data.rows import Row, RowSource, Splits, nearest
+from lmkit.data.rows import Row, RowSource, Splits
 from lmkit.errors import DataError, HubError
+from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection
 
 # Of httpx or httpx2, whichever this version of huggingface_hub speaks.
@@ -102,7 +103,7 @@ def open_hub(data: DataSection, text_column: str | None) -> Splits:
             if split not in parts:
                 raise DataError(
                     f"data.{key}: {name} has no split `{split}`; it has "
-                    f"{', '.join(parts)}{nearest(split, list(parts))}"
+                    f"{', '.join(parts)}{did_you_mean(split, list(parts))}"
                 )
         chosen = {split: parts[split] for split in wanted}
         sources[key] = HubSource(key, chosen, text_column=text_column, identity=identity)
@@ -121,7 +122,7 @@ def _commit(name: str, revision: str | None) -> str | None:
     except RevisionNotFoundError as error:
         raise HubError(f"data.revision: {name} has no revision `{revision}`") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
-        hint = nearest(name, ["stdlib"])
+        hint = did_you_mean(name, ["stdlib"])
         raise HubError(
             f"data.dataset: no data set `{name}` on the hub (or a private one: log in with "
             f"`hf auth login`){hint}; {_LOCAL}"
@@ -154,7 +155,7 @@ def _load(data: DataSection, commit: str | None) -> tuple[Mapping[str, Any], str
     except (ConnectionError, OfflineModeIsEnabled) as error:
         raise HubError(
             f"data.dataset: the hub cannot be reached and {name} was not downloaded before"
-            f"{nearest(name, ['stdlib'])}; {_LOCAL}"
+            f"{did_you_mean(name, ['stdlib'])}; {_LOCAL}"
         ) from error
     except (DatasetsError, _TransportError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:500]

@@ -5,10 +5,10 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
 from lmkit.errors import DataError
+from lmkit.recipe.nearest import did_you_mean
 
 logger = logging.getLogger(__name__)
 
@@ -149,19 +149,13 @@ def digest(row: Row, text_column: str | None) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
-def nearest(name: str, names: list[str]) -> str:
-    """`; did you mean X?`, or nothing where no name is close."""
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
 def _value(row: Row, name: str) -> Any:
     """What column `name` holds, once it is there and neither null nor blank."""
     if name not in row.values:
         found = [str(key) for key in row.values]
         raise DataError(
             f"{row.origin}: no column `{name}`; the columns are {_listed(found)}"
-            f"{nearest(name, found)}"
+            f"{did_you_mean(name, found)}"
         )
     value = row.values[name]
     if value is None or (isinstance(value, str) and not value.strip()):

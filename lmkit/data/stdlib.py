@@ -26,9 +26,10 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.data.fingerprint import combined
-from lmkit.data.rows import Row, Splits, nearest
+from lmkit.data.rows import Row, Splits
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection
 
 SPLITS = ("train", "validation", "test")
@@ -116,7 +117,7 @@ def open_stdlib(data: DataSection, options: TaskOptions) -> Splits:
         split = getattr(data, key) or key
         if split not in SPLITS:
             names = ", ".join(SPLITS)
-            hint = nearest(str(split), list(SPLITS))
+            hint = did_you_mean(str(split), list(SPLITS))
             raise DataError(f"data.{key}: stdlib has the splits {names}, not `{split}`{hint}")
         sources.append(StdlibSource(key, split, options.name))
     return Splits(*sources)

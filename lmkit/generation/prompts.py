@@ -1,6 +1,5 @@
 """Prompts from arguments, a text file (one a line), JSON Lines or standard input."""
 
-import difflib
 import json
 import logging
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lmkit.errors import DataError, UsageError
+from lmkit.recipe.nearest import nearest
 
 DEFAULT_COLUMN = "prompt"
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
@@ -131,8 +131,8 @@ def _from_json(index: int, origin: str, line: str, column: str) -> Prompt:
             f"{origin}: holds a {type(row).__name__}; JSON Lines have one object a line"
         )
     if column not in row:
-        close = difflib.get_close_matches(column, list(row), n=1)
-        hint = f"; did you mean --column {close[0]}?" if close else "; --column names another"
+        close = nearest(column, row)
+        hint = f"; did you mean --column {close}?" if close else "; --column names another"
         raise DataError(
             f"{origin}: has no column {column!r}; found: {', '.join(row) or 'none'}{hint}"
         )
@@ -165,5 +165,5 @@ def _near(path: str) -> str:
     """A hint at the neighbor whose name is most like a missing one's."""
     parent = Path(path).parent
     names = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
-    close = difflib.get_close_matches(Path(path).name, names, n=1)
-    return f"; did you mean {parent / close[0]}?" if close else ""
+    close = nearest(Path(path).name, names)
+    return f"; did you mean {parent / close}?" if close else ""

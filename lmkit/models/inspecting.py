@@ -5,7 +5,6 @@ of a recipe's `model.config` are held against the fields of the configuration cl
 """
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, PretrainedConfig, PreTrainedModel
 
 from lmkit.errors import ModelError
+from lmkit.recipe.nearest import did_you_mean
 
 # These number their positions from pad_token_id + 1, so two (or so) of the table are never used
 # (transformers, create_position_ids_from_input_ids).
@@ -32,8 +32,7 @@ def config_class(architecture: str) -> type[PretrainedConfig]:
         ModelError: there is no such model type; the nearest are named.
     """
     if architecture not in CONFIG_MAPPING:
-        near = difflib.get_close_matches(architecture, list(CONFIG_MAPPING), n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        hint = did_you_mean(architecture, CONFIG_MAPPING)
         raise ModelError(
             f"model.architecture: transformers has no model type {architecture!r}{hint}"
         )
@@ -52,8 +51,7 @@ def check_config_keys(cls: type[PretrainedConfig], keys: dict[str, Any]) -> None
     problems = []
     for key in keys:
         if key not in fields:
-            near = difflib.get_close_matches(key, sorted(fields), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(key, sorted(fields))
             problems.append(f"model.config.{key}: {cls.model_type} has no such key{hint}")
     if problems:
         raise ModelError("\n".join(problems))

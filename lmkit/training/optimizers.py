@@ -5,7 +5,6 @@ all; GPT-2's and BERT's own training leave vectors out, Devlin et al. 2019, appe
 """
 
 import ast
-import difflib
 import inspect
 from typing import Any
 
@@ -14,6 +13,7 @@ from torch import nn
 from transformers import Trainer, TrainingArguments
 
 from lmkit.errors import ModelError, UsageError
+from lmkit.recipe.nearest import did_you_mean
 from lmkit.training.muon import Muon, MuonWithAdamW, hidden_matrices
 
 TORCH_CLASSES: dict[str, type[torch.optim.Optimizer]] = {
@@ -147,8 +147,7 @@ def _checked_args(name: str, cls: type[torch.optim.Optimizer], text: str | None)
         if key in known and isinstance(value, str):
             raise UsageError(f"train.optim_args: {key}: {value!r} is not a number")
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(key, known)
             allowed = f" (it takes {', '.join(known)})" if known else ""
             raise UsageError(f"train.optim_args: {name} has no argument {key!r}{hint}{allowed}")
     return given

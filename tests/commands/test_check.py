@@ -24,7 +24,7 @@ def test_a_good_recipe_leaves_nothing(
     ("set_", "text"),
     [
         ("data.train=none.txt", "no such file or folder: none.txt"),
-        ("model.config.n_layers=2", "did you mean 'n_layer'"),
+        ("model.config.n_layers=2", "did you mean `n_layer`"),
         ("model.config.vocab_size=20", "its largest id is 279"),
         ("train.lr_scheduler_kwargs={min_lr: 1}", "linear has no argument 'min_lr'"),
         ("train.optim_args='momentum=0.9'", "adamw_torch has no argument 'momentum'"),

@@ -51,7 +51,7 @@ def test_it_leaves_the_model_and_the_dice_alone(rehearsed, tiny_gpt2, optim: str
         ("train.lr_scheduler_kwargs={power: 2}", "linear has no argument 'power'"),
         ("train.optim=lomo", "train.optim: lomo"),
         ("train.metric_for_best_model=accuracy", "no metric 'accuracy'"),
-        ("train.metric_for_best_model=eval_bits_per_bite", "did you mean bits_per_byte"),
+        ("train.metric_for_best_model=eval_bits_per_bite", "did you mean `bits_per_byte`"),
     ],
 )
 def test_what_does_not_fit(rehearsed, set_: str, text: str) -> None:

@@ -122,7 +122,7 @@ def test_a_changed_recipe_is_refused_key_by_key() -> None:
     assert "--allow-changed train.seed --allow-changed train.learning_rate" in str(refused.value)
     require_same(one, other, ("train.seed", "train.learning_rate"), {})
     require_same(one, other, ("train",), {})
-    with pytest.raises(UsageError, match=r"did you mean train\.seed"):
+    with pytest.raises(UsageError, match=r"did you mean `train\.seed`"):
         require_same(one, other, ("train.sed",), {})
 
 
@@ -137,5 +137,5 @@ def test_changed_contents_are_refused() -> None:
 
 def test_an_unknown_metric() -> None:
     require_known_metric("loss", {"loss": 1.0})
-    with pytest.raises(UsageError, match=r"no metric 'los'; did you mean loss\? \(it has loss\)"):
+    with pytest.raises(UsageError, match=r"no metric 'los'; did you mean `loss`\? \(it has loss\)"):
         require_known_metric("los", {"loss": 1.0})

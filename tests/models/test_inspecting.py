@@ -73,8 +73,8 @@ def test_every_unknown_key_is_named_with_the_nearest():
     with pytest.raises(ModelError) as told:
         make_config("gpt2", {"n_layers": 2, "n_embd": 8, "hiden_size": 8, "zzzz": 1})
     assert str(told.value).splitlines() == [
-        "model.config.n_layers: gpt2 has no such key; did you mean 'n_layer'?",
-        "model.config.hiden_size: gpt2 has no such key; did you mean 'hidden_size'?",
+        "model.config.n_layers: gpt2 has no such key; did you mean `n_layer`?",
+        "model.config.hiden_size: gpt2 has no such key; did you mean `hidden_size`?",
         "model.config.zzzz: gpt2 has no such key",
     ]
 
@@ -108,7 +108,7 @@ def test_a_loaded_configuration_is_checked_alike():
     config = GPT2Config(n_layer=1)
     override_config(config, {"resid_pdrop": 0.3, "hidden_size": 24})
     assert (config.resid_pdrop, config.n_embd) == (0.3, 24)
-    with pytest.raises(ModelError, match=r"model\.config\.resid_drop: .*'resid_pdrop'"):
+    with pytest.raises(ModelError, match=r"model\.config\.resid_drop: .*`resid_pdrop`"):
         override_config(config, {"resid_drop": 0.3})
     with pytest.raises(ModelError, match=r"model\.config: gpt2 refuses it: .*n_layer"):
         override_config(config, {"n_layer": "two"})

@@ -81,7 +81,7 @@ def test_frozen_parameters_stay_out(arguments):
 @pytest.mark.parametrize(
     ("name", "text", "told"),
     [
-        ("sgd", "momentun=0.9", "did you mean 'momentum'"),
+        ("sgd", "momentun=0.9", "did you mean `momentum`"),
         ("adagrad", "momentum=0.9", "adagrad has no argument 'momentum'"),
         ("muon", "adjust_lr_fn=original", "muon has no argument 'adjust_lr_fn'"),
         ("adamw_torch", "lr=3", "adamw_torch has no argument 'lr'"),
