@@ -39,6 +39,7 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         "LMKIT_CACHE": str(folder / "cache"),
         "PATH": f"{BIN}:{os.environ['PATH']}",
     }
+    del environment["OMP_NUM_THREADS"]  # one command at a time: it may have the whole machine
     return subprocess.run(
         command,
         cwd=folder,

@@ -22,6 +22,7 @@ from lmkit.models.inspecting import probe_length, vocabulary_size
 
 CPU_CHUNK = 1 << 22  # logits held at once: 16 MB of float32, about a last-level cache
 GPU_CHUNK = 1 << 28  # large enough for full-sized matrix products
+TINY = 1e-30  # a probability below it would lose digits in float32
 PROBE_LOGIT = 100.0
 PROBE_TOLERANCE = 1e-4  # of that
 
@@ -157,16 +158,15 @@ def _forward(
         logits = _at_least_float32(functional.linear(rows, matrix))
         if bias is not None:
             logits += bias
-        log_sum = torch.logsumexp(logits, -1, keepdim=True)
         picked = logits.gather(-1, gold)
-        total += (log_sum - (1 - smoothing) * picked).sum()
+        gradient = torch.softmax(logits, -1)  # one pass in cache, and the exponentials only once
+        nll = _nll(gradient.gather(-1, gold), logits, picked)
+        total += (nll + smoothing * picked).sum()
         if smoothing:
             total -= smoothing / vocabulary * logits.sum()
+            gradient -= smoothing / vocabulary
         if not (needs_hidden or needs_weight or needs_bias):
             continue
-        gradient = logits.sub_(log_sum).exp_()
-        if smoothing:
-            gradient -= smoothing / vocabulary
         gradient.scatter_add_(-1, gold, torch.full_like(picked, smoothing - 1))
         if grad_bias is not None:
             grad_bias += gradient.sum(0).to(grad_bias.dtype)
@@ -192,6 +192,15 @@ def _rows(states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 def _chunk(device: torch.device, vocabulary: int) -> int:
     """Rows whose logits are held at once."""
     return max(16, (CPU_CHUNK if device.type == "cpu" else GPU_CHUNK) // vocabulary)
+
+
+def _nll(probability: Tensor, logits: Tensor, picked: Tensor) -> Tensor:
+    """-log p of each row, (R, 1); from the logits where p is too small for a float of full width."""
+    nll = -probability.log()
+    tiny = (probability < TINY).squeeze(-1)
+    if bool(tiny.any()):
+        nll[tiny] = torch.logsumexp(logits[tiny], -1, keepdim=True) - picked[tiny]
+    return nll
 
 
 def _at_least_float32(logits: Tensor) -> Tensor:

@@ -62,6 +62,14 @@ def test_loss_and_gradients_are_those_of_torch(rows, vocabulary, smoothing, bias
         torch.testing.assert_close(one, other)
 
 
+def test_the_least_likely_tokens_keep_their_loss():
+    """A loss of hundreds of nats, whose probability is no float any more."""
+    hidden = torch.tensor([[1.0], [1.0], [1.0]])
+    weight = torch.tensor([[0.0], [-75.0], [-400.0]])
+    loss = linear_cross_entropy(hidden, weight, None, torch.tensor([2, 1, 0]))
+    assert loss.item() == pytest.approx(475.0)
+
+
 def test_chunks_do_not_change_the_loss(monkeypatch):
     torch.manual_seed(0)
     hidden, weight = torch.randn(100, 8), torch.randn(50, 8)
