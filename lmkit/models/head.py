@@ -195,7 +195,7 @@ def _chunk(device: torch.device, vocabulary: int) -> int:
 
 
 def _nll(probability: Tensor, logits: Tensor, picked: Tensor) -> Tensor:
-    """-log p of each row, (R, 1); from the logits where p is too small for a float of full width."""
+    """-log p of each row, (R, 1); from the logits where p is too small to keep its digits."""
     nll = -probability.log()
     tiny = (probability < TINY).squeeze(-1)
     if bool(tiny.any()):
