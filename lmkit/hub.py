@@ -13,7 +13,7 @@ from huggingface_hub import HfApi
 from lmkit.errors import HubError
 
 # Of httpx or httpx2, whichever this version of huggingface_hub speaks.
-_TransportError = hub_errors.HTTPError  # type: ignore[attr-defined] # imported there
+TransportError = hub_errors.HTTPError  # type: ignore[attr-defined] # imported there
 logger = logging.getLogger(__name__)
 
 _TIMEOUT = 5.0  # seconds the hub has to answer
@@ -41,7 +41,7 @@ def model_commit(name: str, revision: str | None = None) -> str | None:
         ) from error
     except hub_errors.HfHubHTTPError as error:
         raise HubError(f"{name}: the hub answers: {error}") from error
-    except (_TransportError, hub_errors.OfflineModeIsEnabled, OSError) as error:
+    except (TransportError, hub_errors.OfflineModeIsEnabled, OSError) as error:
         logger.info("the hub cannot be reached (%s)", str(error).partition("\n")[0] or repr(error))
         return None
     return str(info.sha)

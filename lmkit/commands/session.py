@@ -57,12 +57,6 @@ class Session:
     quiet: bool
     on_first_save: Callable[[], None]
 
-    @property
-    def seed(self) -> int:
-        """What the order of the data and the masks depend on."""
-        train = self.recipe.train
-        return train.seed if train.data_seed is None else train.data_seed
-
     def scored(self, source: Source) -> Examples:
         """The examples of a split as they are scored."""
         return self.task.examples(
@@ -94,7 +88,7 @@ def train_session(session: Session) -> Trained:
     found = _to_resume(session)
     session.task.attach(session.model)
     signals = StopSignals()
-    trainer = _trainer(session, signals)
+    trainer = _trainer(session, signals, found)
     if session.processes.is_first:
         checkpoint.remove_debris(session.folder.checkpoints)
     try:
@@ -113,7 +107,7 @@ def train_session(session: Session) -> Trained:
 
 
 def _to_resume(session: Session) -> Path | None:
-    """The checkpoint to go on from; metrics lines after it are cut."""
+    """The checkpoint to go on from, if the run is resumed and has one."""
     if not session.resume:
         return None
     folder = session.folder.checkpoints
@@ -131,7 +125,7 @@ def _to_resume(session: Session) -> Path | None:
     return found.path
 
 
-def _trainer(session: Session, signals: StopSignals) -> ExactTrainer:
+def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None) -> ExactTrainer:
     train, folder, processes = session.recipe.train, session.folder, session.processes
     shape = batch_shape(session.recipe, len(session.train), processes.world_size, processes.rank)
     elsewhere = [train.report_to] if isinstance(train.report_to, str) else list(train.report_to)
@@ -142,10 +136,12 @@ def _trainer(session: Session, signals: StopSignals) -> ExactTrainer:
         report_to=[name for name in elsewhere if name not in ("none", "tensorboard")],
         **state_arguments(processes),
     )  # fmt: skip
-    order = Order(session.train, shape, seed=session.seed, strategy=train.train_sampling_strategy)
+    order = Order(
+        session.train, shape, seed=train.order_seed, strategy=train.train_sampling_strategy
+    )
     setup = Setup(
         session.task, session.train, order, train.optim, session.run_id, signals,
-        train.on_nonfinite, train.on_save_error,
+        train.on_save_error,
     )  # fmt: skip
     trainer = ExactTrainer(
         model=session.model, args=args, setup=setup, tokenizer=session.tokenizer,
@@ -154,8 +150,7 @@ def _trainer(session: Session, signals: StopSignals) -> ExactTrainer:
     trainer.remove_callback(PrinterCallback)  # it prints to standard output
     if processes.is_first:
         metrics = MetricsFile(folder.metrics, trainer.totals)
-        found = _to_resume_step(session)
-        metrics.cut_after(found)
+        metrics.cut_after(0 if resumed is None else checkpoint.step_of(resumed))
         trainer.add_callback(metrics)
         trainer.add_callback(Teller(trainer.totals, quiet=session.quiet))
         events = SummaryWriter(str(folder.tensorboard))
@@ -166,14 +161,6 @@ def _trainer(session: Session, signals: StopSignals) -> ExactTrainer:
             EarlyStoppingCallback(train.early_stopping_patience, train.early_stopping_threshold)
         )
     return trainer
-
-
-def _to_resume_step(session: Session) -> int:
-    """The step after which metrics lines are of steps that will be done again."""
-    if not session.resume:
-        return 0
-    found = checkpoint.newest_whole(session.folder.checkpoints, session.run_id).path
-    return 0 if found is None else checkpoint.step_of(found)
 
 
 def _evaluator(session: Session) -> Callable[[], dict[str, float]]:

@@ -111,8 +111,7 @@ def prepare(recipe: Recipe) -> Parts:
         if source is not None:
             task.check(source)
     model = task.build_model(loader, tokenizer)
-    seed = recipe.train.data_seed if recipe.train.data_seed is not None else recipe.train.seed
-    train = task.examples(splits.train, tokenizer, seed=seed, training=True)
+    train = task.examples(splits.train, tokenizer, seed=recipe.train.order_seed, training=True)
     return Parts(task, splits, tokenizer, model, train)
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import datasets
 import huggingface_hub
-import huggingface_hub.errors as hub_errors
 from datasets.exceptions import DatasetsError
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -29,11 +28,10 @@ from huggingface_hub.errors import (
 from lmkit.data.fingerprint import combined
 from lmkit.data.rows import Row, RowSource, Splits
 from lmkit.errors import DataError, HubError
+from lmkit.hub import TransportError
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection
 
-# Of httpx or httpx2, whichever this version of huggingface_hub speaks.
-_TransportError = hub_errors.HTTPError  # type: ignore[attr-defined]  # imported there
 logger = logging.getLogger(__name__)
 
 _TIMEOUT = 5.0  # seconds the hub has to answer
@@ -129,7 +127,7 @@ def _commit(name: str, revision: str | None) -> str | None:
         ) from error
     except HfHubHTTPError as error:
         raise HubError(f"data.dataset: {name}: the hub answers: {error}; {_LOCAL}") from error
-    except (_TransportError, OfflineModeIsEnabled, OSError) as error:
+    except (TransportError, OfflineModeIsEnabled, OSError) as error:
         logger.info("the hub cannot be reached (%s)", str(error).partition("\n")[0] or repr(error))
         return None
     return str(info.sha)
@@ -157,7 +155,7 @@ def _load(data: DataSection, commit: str | None) -> tuple[Mapping[str, Any], str
             f"data.dataset: the hub cannot be reached and {name} was not downloaded before"
             f"{did_you_mean(name, ['stdlib'])}; {_LOCAL}"
         ) from error
-    except (DatasetsError, _TransportError, OSError, ValueError, RuntimeError) as error:
+    except (DatasetsError, TransportError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:500]
         raise HubError(f"data.dataset: {name} cannot be loaded: {reason}; {_LOCAL}") from error
     found = str(builder.hash)

@@ -112,6 +112,11 @@ class OptimizationSection(Section):
         return self
 
     @property
+    def order_seed(self) -> int:
+        """What the order of the data and the masks depend on."""
+        return self.seed if self.data_seed is None else self.data_seed
+
+    @property
     def schedule_needs_evaluation(self) -> bool:
         """Whether the learning rate follows an evaluated metric."""
         return self.lr_scheduler_type in _EVALUATING

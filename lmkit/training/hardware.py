@@ -66,7 +66,7 @@ def choose_precision(setting: Literal["auto"] | Precision) -> PrecisionChoice:
         return PrecisionChoice(setting, "as the recipe says")
     kind = device()
     if kind == "cuda":
-        if torch.cuda.is_bf16_supported(including_emulation=False):
+        if multiplies_bfloat16(kind):
             return PrecisionChoice("bfloat16", "this GPU multiplies bfloat16")
         return PrecisionChoice("float16", "this GPU has no bfloat16, but float16")
     if kind == "mps":

@@ -64,7 +64,6 @@ class Setup:
     optim: str
     run_id: str
     signals: StopSignals
-    on_nonfinite: str = "stop"
     on_save_error: str = "stop"
 
 
