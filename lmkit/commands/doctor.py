@@ -18,7 +18,8 @@ import torch
 
 from lmkit import __version__
 from lmkit.data.cache import cache_dir
-from lmkit.training.hardware import choose_compile, choose_precision, device, find_compiler
+from lmkit.models.device import default_device
+from lmkit.training.hardware import choose_compile, choose_precision, find_compiler
 
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "evaluate", "pydantic")
 HUB = "https://huggingface.co"
@@ -122,7 +123,7 @@ def _extras() -> dict[str, list[str]]:
 
 def _devices() -> list[Findings]:
     """Every GPU, or the CPU where there is none; memory in MB where torch tells it."""
-    kind = device()
+    kind = default_device()
     if kind == "cuda":
         properties = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
         return [

@@ -17,8 +17,8 @@ from lmkit.commands.look import Look, sampled, whole
 from lmkit.commands.rehearse import optimizer_of
 from lmkit.commands.resolve import batch_shape
 from lmkit.data.cache import CacheMissError
+from lmkit.models.device import default_device
 from lmkit.models.libraries import quiet_libraries
-from lmkit.models.loading import default_device
 from lmkit.recipe.sections import Recipe
 from lmkit.training.batches import BatchShape, Order, train_loader
 from lmkit.training.checkpoint import tensor_bytes

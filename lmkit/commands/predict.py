@@ -28,7 +28,8 @@ from lmkit.data.sources import FileSource, Row
 from lmkit.data.text import Reading
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import DataError, UsageError
-from lmkit.models.loading import ModelLoader, default_device
+from lmkit.models.device import default_device
+from lmkit.models.loading import ModelLoader
 from lmkit.run_folder import model_folder
 from lmkit.tasks.base import Task
 

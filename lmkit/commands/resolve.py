@@ -82,7 +82,10 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
     rhythm = cadence(train, max_steps)
     best = train.load_best_model_at_end
     if best is None:
-        best = task.verb == "finetune" and "no" not in (train.eval_strategy, train.save_strategy)
+        best = facts.options.verb == "finetune" and "no" not in (
+            train.eval_strategy,
+            train.save_strategy,
+        )
     if best and train.save_strategy == "steps" and rhythm.save_steps % rhythm.eval_steps:
         raise UsageError(
             f"train.save_steps: the best checkpoint is kept, so saves ({rhythm.save_steps} steps) "

@@ -15,8 +15,9 @@ from lmkit import tasks
 from lmkit.data.sources import Source, Splits, open_files, open_splits
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import DataError, ModelError, UsageError
+from lmkit.models.device import default_device
 from lmkit.models.inspecting import usable_positions
-from lmkit.models.loading import ModelLoader, default_device, open_config
+from lmkit.models.loading import ModelLoader, open_config
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.load import load_recipe
 from lmkit.recipe.nearest import did_you_mean

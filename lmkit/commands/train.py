@@ -23,8 +23,9 @@ from lmkit.commands.session import Session, train_session
 from lmkit.data.sources import Splits, open_splits
 from lmkit.data.tokenizer import prepare_tokenizer
 from lmkit.errors import InterruptedRunError
+from lmkit.models.device import default_device
 from lmkit.models.libraries import quiet_libraries
-from lmkit.models.loading import ModelLoader, default_device
+from lmkit.models.loading import ModelLoader
 from lmkit.recipe.load import dump_recipe
 from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
@@ -145,7 +146,7 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     if processes.is_first:
         logger.info("precision %s: %s", precision.value, precision.reason)
         logger.info("compile %s: %s", "on" if compiled.value else "off", compiled.reason)
-        _say_if_short(recipe, len(parts.train))
+        _say_if_short(batch_shape(recipe, len(parts.train), processes.world_size).total, parts)
     facts = Facts(
         options=parts.task.options, examples=len(parts.train), world_size=processes.world_size,
         precision=precision, compile=compiled, output_dir=claimed.folder,
@@ -153,10 +154,9 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     return resolve(recipe, parts.task, facts)
 
 
-def _say_if_short(recipe: Recipe, examples: int) -> None:
+def _say_if_short(total: int, parts: Parts) -> None:
     """Say so where a step asks for more sequences than there are."""
-    total = recipe.train.total_batch_size or recipe.train.per_device_train_batch_size
-    if total > examples:
+    if total > (examples := len(parts.train)):
         logger.warning(
             "%d sequences a step are asked for, but the training data make only %d: each step "
             "takes them all", total, examples,

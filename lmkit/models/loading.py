@@ -21,6 +21,7 @@ from transformers import (
 from lmkit.errors import HubError, LmkitError, ModelError
 from lmkit.hub import model_commit
 from lmkit.models.activations import fuse_activations
+from lmkit.models.device import default_device
 from lmkit.models.inspecting import (
     check_padding,
     make_config,
@@ -241,13 +242,6 @@ def load_for_inference(
     model.to(chosen)  # type: ignore[arg-type] # its stub knows no string
     model.train(False)
     return model
-
-
-def default_device() -> str:
-    """`cuda` or `mps` where there is one, else `cpu`."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 @lru_cache(maxsize=8)

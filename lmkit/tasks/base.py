@@ -47,8 +47,6 @@ class Examples(Protocol):
 class Task(ABC, Generic[OptionsT]):
     """One kind of learning problem. An instance holds its options and nothing else."""
 
-    verb: ClassVar[str]
-    """The command that trains it: `pretrain` or `finetune`."""
     best_metric: ClassVar[str] = "loss"
     """The metric by which the best checkpoint is chosen."""
     greater_is_better: ClassVar[bool] = False

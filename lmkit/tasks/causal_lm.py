@@ -36,8 +36,6 @@ PAD_VALUES = {"input_ids": 0, "labels": IGNORED}  # any id will do: nothing sees
 class CausalLM(Task[CausalLMOptions]):
     """Left-to-right language modeling over blocks of a token stream."""
 
-    verb = "pretrain"
-
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> CausalLMOptions | None:
         """Windows of all positions, for a model saved with a causal head."""

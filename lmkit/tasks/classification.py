@@ -45,7 +45,6 @@ logger = logging.getLogger(__name__)
 class Classification(Task[ClassificationOptions]):
     """Single-label classification of single texts."""
 
-    verb = "finetune"
     best_metric = "macro_f1"
     greater_is_better = True
 

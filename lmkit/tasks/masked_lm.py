@@ -34,8 +34,6 @@ from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows
 class MaskedLM(Task[MaskedLMOptions]):
     """Masked language modeling over blocks `[CLS] ... [SEP]`."""
 
-    verb = "pretrain"
-
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> MaskedLMOptions | None:
         """Pieces of all positions, for a model saved with a masked head."""

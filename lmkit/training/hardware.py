@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 
 import torch
 
-Device = Literal["cuda", "mps", "cpu"]
+from lmkit.models.device import Device, default_device
+
 Precision = Literal["float32", "bfloat16", "float16"]
 
 # Compiling a GPT-2 of four layers took 40 to 60 s on two cores and made a step 1.1 to 1.25 times
@@ -53,18 +54,11 @@ class Compiler(NamedTuple):
     problem: str
 
 
-def device() -> Device:
-    """The kind of device that training uses here."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
 def choose_precision(setting: Literal["auto"] | Precision) -> PrecisionChoice:
     """What `train.precision` becomes on this machine."""
     if setting != "auto":
         return PrecisionChoice(setting, "as the recipe says")
-    kind = device()
+    kind = default_device()
     if kind == "cuda":
         if multiplies_bfloat16(kind):
             return PrecisionChoice("bfloat16", "this GPU multiplies bfloat16")
@@ -92,7 +86,7 @@ def choose_compile(setting: Literal["auto"] | bool, seconds: float | None = None
     """
     if setting is False:
         return CompileChoice(False, "as the recipe says")
-    kind = device()
+    kind = default_device()
     enough = COMPILE_PAYS_SECONDS[kind]
     if setting == "auto" and kind == "mps":
         return CompileChoice(False, "torch.compile for Apple GPUs is not finished")

@@ -15,8 +15,6 @@ from lmkit.tasks.base import Task
 class Mean(Task[TaskOptions]):
     """Rows with a value each; its metric is their mean."""
 
-    verb = "finetune"
-
     def build_model(self, loader, tokenizer):
         return None
 

@@ -10,7 +10,6 @@ import torch
 from lmkit.errors import DataError
 from lmkit.evaluation.scoring import score
 from lmkit.labels import IGNORED
-from lmkit.recipe.options.classification import ClassificationOptions
 from lmkit.tasks.classification import Classification
 
 
@@ -118,7 +117,6 @@ def test_the_majority_is_that_of_the_training_data(bert, five, labeled):
 
 def test_macro_f1_chooses_the_best():
     assert (Classification.best_metric, Classification.greater_is_better) == ("macro_f1", True)
-    assert Classification.verb == ClassificationOptions.verb == "finetune"
 
 
 def test_the_definition_names_the_limit(task_with):

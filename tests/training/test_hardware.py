@@ -9,7 +9,7 @@ from lmkit.training.hardware import choose_compile, choose_precision, find_compi
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, kind: str, *flags: str, problem: str = "") -> None:
-    monkeypatch.setattr(hardware, "device", lambda: kind)
+    monkeypatch.setattr(hardware, "default_device", lambda: kind)
     monkeypatch.setattr(hardware, "cpu_flags", lambda: frozenset(flags))
     monkeypatch.setattr(hardware, "find_compiler", lambda: hardware.Compiler("g++", problem))
 
