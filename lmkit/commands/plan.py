@@ -20,6 +20,7 @@ from lmkit.data.cache import CacheMissError
 from lmkit.models.device import default_device
 from lmkit.models.libraries import quiet_libraries
 from lmkit.recipe.sections import Recipe
+from lmkit.training.attention import choose_attention
 from lmkit.training.batches import BatchShape, Order, train_loader
 from lmkit.training.checkpoint import tensor_bytes
 from lmkit.training.cost import Estimate, estimate
@@ -109,9 +110,14 @@ def _reckon(recipe: Recipe, found: Look) -> Plan:
     if steps < 0:
         steps = max(1, math.ceil(recipe.train.num_train_epochs * per_epoch))
     precision = choose_precision(recipe.train.precision).value
+    sequence = int(found.train.lengths.max())
+    attention = choose_attention(
+        recipe.model.attn_implementation, found.model, precision, lambda: (shape.micro, sequence)
+    )
+    if attention.value is not None:
+        found.model.set_attn_implementation(attention.value)
     cost = estimate(
-        found.model, optim=recipe.train.optim, micro_batch=shape.micro,
-        sequence=int(found.train.lengths.max()),
+        found.model, optim=recipe.train.optim, micro_batch=shape.micro, sequence=sequence,
         total_tokens=round(steps / per_epoch * tokens),
     )  # fmt: skip
     seconds, state = _measured(recipe, found, shape, precision)

@@ -16,6 +16,7 @@ from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection, Recipe
 from lmkit.tasks.base import Task
 from lmkit.training.arguments import cadence
+from lmkit.training.attention import AttentionChoice
 from lmkit.training.batches import BatchShape
 from lmkit.training.hardware import CompileChoice, PrecisionChoice
 
@@ -43,6 +44,7 @@ class Facts:
     world_size: int
     precision: PrecisionChoice
     compile: CompileChoice
+    attention: AttentionChoice
     output_dir: Path
 
 
@@ -114,7 +116,12 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
         update={
             "task": facts.options,
             "data": absolute(recipe.data),
-            "model": recipe.model.model_copy(update={"source": _absolute(recipe.model.source)}),
+            "model": recipe.model.model_copy(
+                update={
+                    "source": _absolute(recipe.model.source),
+                    "attn_implementation": facts.attention.value,
+                }
+            ),
             "tokenizer": recipe.tokenizer.model_copy(
                 update={"source": _absolute(recipe.tokenizer.source)}
             ),

@@ -31,8 +31,9 @@ from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
 from lmkit.run_folder import RunFolder, write_text
 from lmkit.tasks.base import Examples, Task
+from lmkit.training.attention import AttentionChoice, choose_attention
 from lmkit.training.cost import estimate, guess_seconds
-from lmkit.training.hardware import choose_compile, choose_precision
+from lmkit.training.hardware import Precision, choose_compile, choose_precision
 from lmkit.training.processes import Processes, join
 
 logger = logging.getLogger(__name__)
@@ -147,11 +148,31 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
         logger.info("precision %s: %s", precision.value, precision.reason)
         logger.info("compile %s: %s", "on" if compiled.value else "off", compiled.reason)
         _say_if_short(batch_shape(recipe, len(parts.train), processes.world_size).total, parts)
+    attention = _attention(recipe, parts, precision.value, processes.world_size, claimed.earlier)
+    if attention.value is not None:
+        parts.model.set_attn_implementation(attention.value)
+    if processes.is_first:
+        logger.info("attention %s: %s", attention.value or "unchanged", attention.reason)
     facts = Facts(
         options=parts.task.options, examples=len(parts.train), world_size=processes.world_size,
-        precision=precision, compile=compiled, output_dir=claimed.folder,
+        precision=precision, compile=compiled, attention=attention, output_dir=claimed.folder,
     )  # fmt: skip
     return resolve(recipe, parts.task, facts)
+
+
+def _attention(
+    recipe: Recipe, parts: Parts, precision: Precision, world_size: int, earlier: Recipe | None
+) -> AttentionChoice:
+    """The attention kernel of training; that of a run that is resumed stays as it was."""
+    setting = recipe.model.attn_implementation
+    if setting is None and earlier is not None:
+        setting = earlier.model.attn_implementation
+
+    def batch() -> tuple[int, int]:
+        micro = batch_shape(recipe, len(parts.train), world_size).micro
+        return micro, int(parts.train.lengths.max())
+
+    return choose_attention(setting, parts.model, precision, batch)
 
 
 def _say_if_short(total: int, parts: Parts) -> None:

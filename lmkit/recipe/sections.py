@@ -30,7 +30,8 @@ class ModelSection(Section):
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = (
         None
     )
-    """The attention kernel; left out, transformers chooses."""
+    """The attention kernel; left out, plain products (`eager`) for short sequences in bfloat16 on a
+    CPU, where they are faster, else as transformers chooses."""
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
     """The type of the stored weights; left out, float32 (mixed precision is `train.precision`)."""
 

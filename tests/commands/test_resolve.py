@@ -17,6 +17,7 @@ from lmkit.commands.resolve import (
 from lmkit.errors import RunFolderError, UsageError
 from lmkit.recipe.parse import dump_recipe, parse_recipe
 from lmkit.recipe.sections import Recipe
+from lmkit.training.attention import AttentionChoice
 from lmkit.training.hardware import CompileChoice, PrecisionChoice
 
 TEXT = """
@@ -32,10 +33,13 @@ def recipe(**train: Any) -> Recipe:
     return found.model_copy(update={"train": type(found.train).model_validate(train)})
 
 
-def resolved(given: Recipe, examples: int = 100, world_size: int = 1) -> Recipe:
+def resolved(
+    given: Recipe, examples: int = 100, world_size: int = 1, attention: str | None = None
+) -> Recipe:
     facts = Facts(
         options=given.task, examples=examples, world_size=world_size,
         precision=PrecisionChoice("float32", ""), compile=CompileChoice(False, ""),
+        attention=AttentionChoice(attention, ""),
         output_dir=Path("/runs/x"),
     )  # fmt: skip
     return resolve(given, tasks.build(given.task), facts)
@@ -139,3 +143,8 @@ def test_an_unknown_metric() -> None:
     require_known_metric("loss", {"loss": 1.0})
     with pytest.raises(UsageError, match=r"no metric 'los'; did you mean `loss`\? \(it has loss\)"):
         require_known_metric("los", {"loss": 1.0})
+
+
+def test_the_kernel_that_was_chosen_is_written_down() -> None:
+    assert resolved(recipe()).model.attn_implementation is None
+    assert resolved(recipe(), attention="eager").model.attn_implementation == "eager"
