@@ -31,6 +31,7 @@ from lmkit.models.inspecting import (
     vocabulary_size,
 )
 from lmkit.models.libraries import quiet_libraries
+from lmkit.models.positions import start_with_waves
 from lmkit.recipe.sections import ModelSection
 from lmkit.run_folder import model_folder
 
@@ -104,6 +105,8 @@ class ModelLoader:
             kwargs["attn_implementation"] = self.section.attn_implementation
         if self.section.architecture is not None:
             model = _build(auto_class, config, kwargs)
+            if self.section.position_init is not None:
+                start_with_waves(model)
         else:
             model = open_model(
                 str(self.section.source), auto_class, config=config,

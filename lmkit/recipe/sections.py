@@ -32,6 +32,9 @@ class ModelSection(Section):
     )
     """The attention kernel; left out, plain products (`eager`) for short sequences in bfloat16 on a
     CPU, where they are faster, else as transformers chooses."""
+    position_init: Literal["sinusoidal"] | None = None
+    """How a new model's learned positions start: as waves, from which small models learn sooner
+    who stands beside whom; left out, at random, as transformers does."""
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
     """The type of the stored weights; left out, float32 (mixed precision is `train.precision`)."""
 
@@ -41,6 +44,8 @@ class ModelSection(Section):
             raise ValueError("model: give either `source` or `architecture` (with `config`)")
         if self.revision is not None and self.source is None:
             raise ValueError("model.revision: only with `model.source`")
+        if self.position_init is not None and self.architecture is None:
+            raise ValueError("model.position_init: only with `model.architecture`")
         return self
 
 

@@ -124,6 +124,16 @@ def test_kernel_and_type_arrive(kernel, dtype, tiny_tokenizer, tiny_gpt2_folder)
         assert {p.dtype for p in model.parameters()} == {getattr(torch, dtype or "float32")}
 
 
+def test_positions_start_as_asked(tiny_tokenizer):
+    tables = [
+        new(**asked).load(AutoModelForCausalLM, tiny_tokenizer).transformer.wpe.weight
+        for asked in ({}, {"position_init": "sinusoidal"})
+    ]
+    length = [table.norm(dim=1) for table in tables]
+    assert length[0].std() > 0.01 * length[0].mean()  # noise
+    assert length[1].std() < 1e-4 * length[1].mean()  # sin^2 + cos^2
+
+
 def test_a_kernel_that_is_not_installed_is_told(tiny_tokenizer, tiny_gpt2_folder):
     asked = {"attn_implementation": "flash_attention_2"}
     for loader in (new(**asked), saved(tiny_gpt2_folder, **asked)):

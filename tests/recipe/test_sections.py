@@ -35,6 +35,10 @@ def test_what_is_left_out() -> None:
             "2:39: model.revision: only with `model.source`",
         ),
         (
+            "model: {source: a, position_init: sinusoidal}",
+            "2:35: model.position_init: only with `model.architecture`",
+        ),
+        (
             "model: {architecture: gpt2}",
             "1:1: tokenizer: a model built from `model.architecture` has none of its own; give "
             "`tokenizer.source` or `tokenizer.train`",
