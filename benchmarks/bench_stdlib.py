@@ -65,7 +65,7 @@ def main() -> None:
     kept = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size")
     shape = ", ".join(f"{key}: {config[key]}" for key in kept)
     scratch = [
-        "--set", f"model={{architecture: bert, config: {{{shape}}}}}",
+        "--set", f"model={{architecture: bert, position_init: sinusoidal, config: {{{shape}}}}}",
         "--set", "tokenizer.source=runs/bert-stdlib",
     ]  # fmt: skip
     rows = []
