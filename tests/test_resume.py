@@ -75,6 +75,10 @@ CASES = {
     "dropout, within an epoch": ("model.config.resid_pdrop=0.3",),
     "muon, short batches": ("train.optim=muon", "train.total_batch_size=7"),
     "masks of a second epoch": (*MASKED, "train.max_steps=40", "train.eval_steps=20"),
+    "a mixture, masks of a third epoch": (
+        *MASKED, "train.max_steps=40", "train.eval_steps=20",
+        "data.train=[{path: counting.txt, weight: 0.7}, {path: small.yaml, weight: 0.4}]",
+    ),
     "accumulation, by length": (
         "train.per_device_train_batch_size=3", "train.train_sampling_strategy=group_by_length",
         "task.packing=none",

@@ -9,6 +9,7 @@ from typing import Any
 
 from lmkit.data.cache import cache_dir, read_manifest
 from lmkit.data.fingerprint import TABLE
+from lmkit.data.mixture import parts_of
 from lmkit.data.sources import open_splits
 from lmkit.data.token_cache import TokenCorpus, tokenize_corpus
 from lmkit.data.tokenizer import prepare_tokenizer
@@ -36,8 +37,9 @@ def prepare(recipe: Recipe, *, as_json: bool) -> None:
     tokenizer = prepare_tokenizer(recipe, splits.train)
     corpora = {
         source.name: tokenize_corpus(source, tokenizer, text_column=options.text_column)
-        for source in splits
-        if source is not None
+        for split in splits
+        if split is not None
+        for source in parts_of(split)
     }
     found = _summary(corpora, time.perf_counter() - started)
     if as_json:

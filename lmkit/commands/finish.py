@@ -100,7 +100,9 @@ def _card(session: Session, summary: dict[str, Any]) -> str:
     """The model card: what it is, what it was trained on, how well it does."""
     rows = [f"| {name} | {value} |" for name, value in summary["metrics"].items()]
     table = "\n".join(["| metric | value |", "|---|---|", *rows])
-    data = session.recipe.data.dataset or session.recipe.data.train
+    section = session.recipe.data
+    mixed = "; ".join(entry.label() for entry in section.mixture)
+    data = mixed or section.dataset or section.files("train")
     return (
         f"---\nlibrary_name: transformers\ntags:\n- lmkit\n- {summary['task']}\n---\n\n"
         f"# {session.folder.path.name}\n\n"

@@ -1,6 +1,6 @@
 """Look at what a run would be made of, with nothing written: whole from the cache, or a sample."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +8,12 @@ from typing import Any
 from transformers import PreTrainedModel, set_seed
 
 from lmkit import tasks
+from lmkit.commands.examples import training_examples
 from lmkit.commands.rehearse import rehearse
 from lmkit.data.cache import reading_only, scratch
+from lmkit.data.limits import token_limit
+from lmkit.data.mixed import MixedExamples
+from lmkit.data.mixture import Mixture, epoch_sizes, parts_of, text_of
 from lmkit.data.rows import Row, Source
 from lmkit.data.sources import open_splits
 from lmkit.data.tokenizer import prepare_tokenizer
@@ -31,15 +35,20 @@ class Look:
     size: int
     """UTF-8 bytes of the whole training text."""
     scale: float
-    """Examples of the whole for one that is in `train`; 1 where that is the whole."""
+    """Text of the whole for a byte that `train` is made of; 1 where that is the whole."""
+    examples: int
+    """Examples of an epoch of the whole; reckoned from the sample where `scale` is not 1."""
+    tokens: int
+    """Tokens of that epoch."""
 
 
 class _Sample:
-    """The first rows of a split, about a megabyte, as a source of its own."""
+    """The first rows of a source, about so many bytes, as a source of its own."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, size: int) -> None:
         self.source = source
         self.name = source.name
+        self.size = size
 
     def rows(self) -> Iterator[Row]:
         """Rows until the sample is large enough."""
@@ -47,7 +56,7 @@ class _Sample:
         for row in self.source.rows():
             yield row
             size += _size(row)
-            if size >= SAMPLE_BYTES:
+            if size >= self.size:
                 return
 
     def fingerprint(self) -> str:
@@ -87,21 +96,53 @@ def _look(recipe: Recipe, *, sample: bool) -> Look:
     loader = ModelLoader(recipe.model, resize=bool(recipe.tokenizer.add_tokens))
     loader.config()
     train = open_splits(recipe.data, recipe.task).train
-    source: Source = _Sample(train) if sample else train
+    source = _sample_of(train) if sample else train
     tokenizer = prepare_tokenizer(recipe, source)
     task = tasks.build(recipe.task)
     task = tasks.build(task.resolve(train))
     model = task.build_model(loader, tokenizer)
     seed = recipe.train.seed
-    examples = task.examples(source, tokenizer, seed=seed, training=True)
+    examples = training_examples(task, source, tokenizer, seed)
 
     def scored() -> Examples:
-        return task.examples(source, tokenizer, seed=seed, training=False)
+        return task.examples(text_of(source), tokenizer, seed=seed, training=False)
 
     rehearse(recipe, Processes(), task, model, examples, scored)
-    size = sum(map(_size, train.rows()))
-    scale = size / max(sum(map(_size, source.rows())), 1) if sample else 1.0
-    return Look(task, model, examples, size, scale)
+    sizes = [sum(map(_size, part.rows())) for part in parts_of(train)]
+    taken = [sum(map(_size, part.rows())) for part in parts_of(source)] if sample else sizes
+    scales = [size / max(part, 1) for size, part in zip(sizes, taken, strict=True)]
+    count, tokens = _epoch(train, examples, scales)
+    return Look(task, model, examples, sum(sizes), sum(sizes) / max(sum(taken), 1), count, tokens)
+
+
+def _sample_of(train: Source) -> Source:
+    """About a megabyte, of a mixture as much of each part."""
+    if isinstance(train, Mixture):
+        size = SAMPLE_BYTES // len(train.parts)
+        return train.with_parts(lambda part: _Sample(part, size))
+    return _Sample(train, SAMPLE_BYTES)
+
+
+def _epoch(train: Source, examples: Examples, scales: Sequence[float]) -> tuple[int, int]:
+    """Examples and tokens of an epoch of the whole.
+
+    Args:
+        train: the whole.
+        examples: those of a sample of it, or of the whole.
+        scales: how many times as large as in the sample each part is.
+    """
+    parts = examples.parts if isinstance(examples, MixedExamples) else [examples]
+    counts, tokens = [], []
+    for source, part, scale in zip(parts_of(train), parts, scales, strict=True):
+        total = int(part.lengths.sum()) * scale
+        read = min(total, token_limit(source) or total)
+        counts.append(max(1, round(len(part) * scale * read / max(total, 1))))
+        tokens.append(max(1, round(read)))
+    if not isinstance(train, Mixture):
+        return counts[0], tokens[0]
+    used = epoch_sizes(train.entries, counts, tokens)
+    amounts = zip(used, counts, tokens, strict=True)
+    return sum(used), round(sum(size * total / count for size, count, total in amounts))
 
 
 def _size(row: Row) -> int:

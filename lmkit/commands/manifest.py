@@ -30,7 +30,7 @@ def begin_manifest(
     options: RunOptions,
     splits: Splits,
     tokenizer: PreTrainedTokenizerBase,
-    ledger: dict[str, int],
+    ledger: dict[str, Any],
 ) -> None:
     """Write the manifest of a run that begins, or add a session to that of one that goes on."""
     now = _now()

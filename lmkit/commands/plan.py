@@ -102,9 +102,9 @@ def plan(recipe: Recipe) -> Plan:
 
 
 def _reckon(recipe: Recipe, found: Look) -> Plan:
-    count = max(1, round(len(found.train) * found.scale))
+    count = found.examples
     shape = batch_shape(recipe, count)
-    tokens = round(float(found.train.lengths.sum()) * found.scale)
+    tokens = found.tokens
     per_epoch = math.ceil(count / shape.total)
     steps = recipe.train.max_steps
     if steps < 0:

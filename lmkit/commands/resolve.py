@@ -12,6 +12,7 @@ from typing import Any
 
 from lmkit.errors import RunFolderError, UsageError
 from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.mixture import MixturePart
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection, Recipe
 from lmkit.tasks.base import Task
@@ -135,16 +136,17 @@ def absolute(data: DataSection) -> DataSection:
     """The data section with absolute paths (names of hub splits are left as they are)."""
     if data.dataset is not None:
         return data
-    made = {}
-    for name in ("train", "validation", "test"):
-        given = getattr(data, name)
-        if given is not None:
-            made[name] = (
-                [os.path.abspath(p) for p in given]  # noqa: PTH100 - keeps globs and links as typed
-                if isinstance(given, list)
-                else os.path.abspath(given)  # noqa: PTH100
-            )
-    return data.model_copy(update=made)
+    names = ("train", "validation", "test")
+    return data.model_copy(update={name: _placed(getattr(data, name)) for name in names})
+
+
+def _placed(given: Any) -> Any:
+    """A path, an entry of a mixture, or a list of them, with absolute paths."""
+    if isinstance(given, list):
+        return [_placed(item) for item in given]
+    if isinstance(given, MixturePart):
+        return given.model_copy(update={"path": _placed(given.path)})
+    return None if given is None else os.path.abspath(given)  # noqa: PTH100 - keeps globs and links
 
 
 def _absolute(source: str | None) -> str | None:

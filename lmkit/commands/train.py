@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from lmkit import tasks
 from lmkit.commands.claim import Claim, claim, drop_replaced, take
+from lmkit.commands.examples import ledger, tell, training_examples
 from lmkit.commands.finish import finish
 from lmkit.commands.manifest import begin_manifest, contents
 from lmkit.commands.rehearse import rehearse
@@ -81,10 +82,10 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     )  # fmt: skip
     if processes.is_first:
         write_text(session.folder.recipe, dump_recipe(resolved))
-        ledger = parts.task.ledger(parts.train)
-        logger.info("train: %s", ", ".join(f"{count:,} {what}" for what, count in ledger.items()))
+        counted = ledger(parts.task, parts.splits.train, parts.train)
+        tell(counted)
         begin_manifest(
-            session.folder, claimed, resolved, options, parts.splits, parts.tokenizer, ledger
+            session.folder, claimed, resolved, options, parts.splits, parts.tokenizer, counted
         )
     trained = train_session(session)
     if trained.stopped_by:
@@ -113,7 +114,7 @@ def prepare(recipe: Recipe) -> Parts:
         if source is not None:
             task.check(source)
     model = task.build_model(loader, tokenizer)
-    train = task.examples(splits.train, tokenizer, seed=recipe.train.order_seed, training=True)
+    train = training_examples(task, splits.train, tokenizer, recipe.train.order_seed)
     return Parts(task, splits, tokenizer, model, train)
 
 

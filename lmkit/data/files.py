@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lmkit.data.formats import FORMATS, DataFile, data_file, is_known
+from lmkit.data.formats import FORMATS, DataFile, Kind, data_file, is_known
 from lmkit.errors import DataError
 from lmkit.recipe.nearest import did_you_mean
 
@@ -20,12 +20,14 @@ logger = logging.getLogger(__name__)
 _MAGIC = re.compile(r"[*?\[]")
 
 
-def find_files(spec: str | Sequence[str], key: str) -> list[DataFile]:
+def find_files(spec: str | Sequence[str], key: str, kind: Kind | None = None) -> list[DataFile]:
     """The files that `spec` names, each once: in the order of the list, within a folder by path.
 
     Args:
         spec: A path, a glob or several; relative ones are relative to the working directory.
         key: The recipe's key, for messages.
+        kind: The format of all of them; left out, each one's by its extension, and a search through
+            a folder takes those of a known one.
 
     Raises:
         DataError: nothing is there (the nearest name is told), or it holds no file of a known
@@ -33,18 +35,18 @@ def find_files(spec: str | Sequence[str], key: str) -> list[DataFile]:
     """
     found: dict[Path, DataFile] = {}
     for item in [spec] if isinstance(spec, str) else spec:
-        for path in _expand(item, key):
+        for path in _expand(item, key, any_name=kind is not None):
             if path in found:
                 logger.warning("%s: %s is named twice; it is read once", key, path)
                 continue
-            found[path] = data_file(path)
+            found[path] = data_file(path, kind)
     if not found:
         raise DataError(f"{key}: an empty list; name a file, a folder or a glob")
     return list(found.values())
 
 
-def _expand(item: str, key: str) -> list[Path]:
-    """The files of one entry."""
+def _expand(item: str, key: str, *, any_name: bool) -> list[Path]:
+    """The files of one entry; in a folder those of known formats, or of `any_name`."""
     if item == "-":
         raise DataError(f"{key}: standard input (`-`) is not read here; write it to a file first")
     if not item.strip():
@@ -52,7 +54,7 @@ def _expand(item: str, key: str) -> list[Path]:
     path = Path(item).expanduser()
     try:
         if path.is_dir():
-            return _folder(path, key)
+            return _folder(path, key, any_name=any_name)
         if path.exists():
             if not path.is_file():
                 raise DataError(f"{key}: {path} is neither a file nor a folder")
@@ -60,12 +62,12 @@ def _expand(item: str, key: str) -> list[Path]:
     except PermissionError as error:
         raise DataError(f"{key}: {path}: no permission to read it") from error
     if _MAGIC.search(item):
-        return _glob(path, key)
+        return _glob(path, key, any_name=any_name)
     raise _missing(path, key)
 
 
-def _folder(folder: Path, key: str) -> list[Path]:
-    """Every file of a known format below `folder`."""
+def _folder(folder: Path, key: str, *, any_name: bool) -> list[Path]:
+    """Every file of a known format, or of `any_name`, below `folder`."""
     if (folder / "dataset_dict.json").is_file():
         splits = sorted(item.name for item in folder.iterdir() if item.is_dir())
         raise DataError(
@@ -73,7 +75,7 @@ def _folder(folder: Path, key: str) -> list[Path]:
             f"{', '.join(str(folder / name) for name in splits)}"
         )
     files, outside = _inside(folder, list(_walk(folder, None)))
-    known = [file for file in files if is_known(file)]
+    known = [file for file in files if any_name or is_known(file)]
     if len(known) < len(files):
         ignored = sorted({file.suffix or file.name for file in files if not is_known(file)})
         logger.info(
@@ -88,7 +90,7 @@ def _folder(folder: Path, key: str) -> list[Path]:
     return known
 
 
-def _glob(pattern: Path, key: str) -> list[Path]:
+def _glob(pattern: Path, key: str, *, any_name: bool) -> list[Path]:
     """Every file that the pattern matches; `**` stands for any folders, none included."""
     parts = pattern.parts
     first = next(i for i, part in enumerate(parts) if _MAGIC.search(part))
@@ -106,7 +108,8 @@ def _glob(pattern: Path, key: str) -> list[Path]:
     ]
     files, outside = _inside(base, matched)
     # `*.dat` asks for what it names; `*` only for what is known to be data.
-    if _MAGIC.search(Path(rest[-1]).suffix) or not Path(rest[-1]).suffix:
+    last = Path(rest[-1]).suffix
+    if not any_name and (_MAGIC.search(last) or not last):
         files = [file for file in files if is_known(file)]
     if not files:
         raise DataError(

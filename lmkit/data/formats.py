@@ -77,8 +77,8 @@ class DataFile:
         return str(self.path)
 
 
-def data_file(path: Path) -> DataFile:
-    """The format of `path` by its extension.
+def data_file(path: Path, kind: Kind | None = None) -> DataFile:
+    """The format of `path`: `kind`, else by its extension.
 
     Raises:
         DataError: the extension is an archive's.
@@ -88,7 +88,7 @@ def data_file(path: Path) -> DataFile:
     inner = Path(path.stem).suffix.lower() if compression else suffix
     if inner in ARCHIVES:
         raise DataError(f"{path}: archives are not read; unpack it and name the folder ({FORMATS})")
-    return DataFile(path, ROW_FORMATS.get(inner, "text"), compression)
+    return DataFile(path, kind or ROW_FORMATS.get(inner, "text"), compression)
 
 
 def is_known(path: Path) -> bool:

@@ -78,8 +78,13 @@ class HubSource(RowSource):
         return [{"path": path, **self._identity, "splits": list(self._parts), "sha256": sha256}]
 
 
-def open_hub(data: DataSection, text_column: str | None) -> Splits:
+def open_hub(data: DataSection, text_column: str | None, key: str = "data") -> Splits:
     """The splits of a hub set: those named, else `train` and, where there are such, the others.
+
+    Args:
+        data: Names the set.
+        text_column: The column of the text; None where the task has none.
+        key: Where the recipe names the set, for messages: `data`, or an entry of a mixture.
 
     Raises:
         HubError: there is no network and no cached copy, no such set, configuration or revision,
@@ -87,57 +92,58 @@ def open_hub(data: DataSection, text_column: str | None) -> Splits:
         DataError: there is no such split.
     """
     name = data.dataset or ""
-    commit = _commit(name, data.revision)
+    commit = _commit(name, data.revision, key)
     with _offline(commit is None):
-        parts, commit = _load(data, commit)
+        parts, commit = _load(data, commit, key)
     identity = {"dataset": name, "config": data.config, "commit": commit}
     sources = {}
-    for key in ("train", "validation", "test"):
-        spec = getattr(data, key)
-        if spec is None and key != "train" and key not in parts:
+    for side in ("train", "validation", "test"):
+        spec = data.files(side)
+        if spec is None and side != "train" and side not in parts:
             continue
-        wanted = [key] if spec is None else [spec] if isinstance(spec, str) else spec
+        wanted = [side] if spec is None else [spec] if isinstance(spec, str) else spec
         for split in wanted:
             if split not in parts:
+                where = f"data.{side}" if key == "data" else f"{key}.split"
                 raise DataError(
-                    f"data.{key}: {name} has no split `{split}`; it has "
+                    f"{where}: {name} has no split `{split}`; it has "
                     f"{', '.join(parts)}{did_you_mean(split, list(parts))}"
                 )
         chosen = {split: parts[split] for split in wanted}
-        sources[key] = HubSource(key, chosen, text_column=text_column, identity=identity)
+        sources[side] = HubSource(side, chosen, text_column=text_column, identity=identity)
     return Splits(sources["train"], sources.get("validation"), sources.get("test"))
 
 
-def _commit(name: str, revision: str | None) -> str | None:
+def _commit(name: str, revision: str | None, key: str) -> str | None:
     """The commit that the hub holds now; None where it cannot be reached."""
     try:
         info = huggingface_hub.HfApi().dataset_info(name, revision=revision, timeout=_TIMEOUT)
     except GatedRepoError as error:
         raise HubError(
-            f"data.dataset: {name} asks for permission: accept its terms on "
+            f"{key}.dataset: {name} asks for permission: accept its terms on "
             f"https://huggingface.co/datasets/{name} and log in with `hf auth login`"
         ) from error
     except RevisionNotFoundError as error:
-        raise HubError(f"data.revision: {name} has no revision `{revision}`") from error
+        raise HubError(f"{key}.revision: {name} has no revision `{revision}`") from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         hint = did_you_mean(name, ["stdlib"])
         raise HubError(
-            f"data.dataset: no data set `{name}` on the hub (or a private one: log in with "
+            f"{key}.dataset: no data set `{name}` on the hub (or a private one: log in with "
             f"`hf auth login`){hint}; {_LOCAL}"
         ) from error
     except HfHubHTTPError as error:
-        raise HubError(f"data.dataset: {name}: the hub answers: {error}; {_LOCAL}") from error
+        raise HubError(f"{key}.dataset: {name}: the hub answers: {error}; {_LOCAL}") from error
     except (TransportError, OfflineModeIsEnabled, OSError) as error:
         logger.info("the hub cannot be reached (%s)", str(error).partition("\n")[0] or repr(error))
         return None
     return str(info.sha)
 
 
-def _load(data: DataSection, commit: str | None) -> tuple[Mapping[str, Any], str]:
+def _load(data: DataSection, commit: str | None, key: str) -> tuple[Mapping[str, Any], str]:
     """Every split of the set and their commit; without a commit only the cache is used."""
     name = data.dataset or ""
     if commit is None and data.streaming:
-        raise HubError(f"data.dataset: the hub cannot be reached to stream {name}; {_LOCAL}")
+        raise HubError(f"{key}.dataset: the hub cannot be reached to stream {name}; {_LOCAL}")
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     try:
@@ -152,12 +158,12 @@ def _load(data: DataSection, commit: str | None) -> tuple[Mapping[str, Any], str
             parts = builder.as_dataset()
     except (ConnectionError, OfflineModeIsEnabled) as error:
         raise HubError(
-            f"data.dataset: the hub cannot be reached and {name} was not downloaded before"
+            f"{key}.dataset: the hub cannot be reached and {name} was not downloaded before"
             f"{did_you_mean(name, ['stdlib'])}; {_LOCAL}"
         ) from error
     except (DatasetsError, TransportError, OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:500]
-        raise HubError(f"data.dataset: {name} cannot be loaded: {reason}; {_LOCAL}") from error
+        raise HubError(f"{key}.dataset: {name} cannot be loaded: {reason}; {_LOCAL}") from error
     found = str(builder.hash)
     if commit is None:
         if (
@@ -166,8 +172,8 @@ def _load(data: DataSection, commit: str | None) -> tuple[Mapping[str, Any], str
             and found != data.revision
         ):
             raise HubError(
-                f"data.revision: the hub cannot be reached, and the copy of {name} in the cache is "
-                f"of {found}, not of {data.revision}"
+                f"{key}.revision: the hub cannot be reached, and the copy of {name} in the cache "
+                f"is of {found}, not of {data.revision}"
             )
         logger.warning("the hub cannot be reached: %s is taken from the cache (%s)", name, found)
     return parts, commit or found

@@ -15,17 +15,20 @@ from lmkit.data.fingerprint import combined, file_hashes
 from lmkit.data.formats import DataFile, Kind
 from lmkit.data.hub import open_hub
 from lmkit.data.json_rows import read_json, read_json_lines
+from lmkit.data.limits import FirstRows, FirstTokens
+from lmkit.data.mixture import Joined, Mixture
 from lmkit.data.rows import Row as Row
 from lmkit.data.rows import RowSource
 from lmkit.data.rows import Source as Source
 from lmkit.data.rows import Splits as Splits
 from lmkit.data.rows import column as column
 from lmkit.data.rows import label as label
-from lmkit.data.split import FirstRows, hold_out
+from lmkit.data.split import hold_out
 from lmkit.data.stdlib import open_stdlib
 from lmkit.data.tables import read_table
 from lmkit.data.text import Reading, read_text
 from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.mixture import MixturePart
 from lmkit.recipe.sections import DataSection
 
 logger = logging.getLogger(__name__)
@@ -93,40 +96,43 @@ class FileSource(RowSource):
 def open_splits(data: DataSection, options: TaskOptions) -> Splits:
     """The training, validation and test data of a recipe.
 
-    Where no validation data is named it is split off the training data (see split.py for how).
-    Each split is looked into, so that an empty or unreadable one is found before anything else.
+    Where no validation data is named it is split off the training data (see split.py for how), of a
+    mixture off each part. Each split is looked into, so that an empty or unreadable one is found
+    before anything else.
 
     Raises:
         DataError: a file, a folder or a row cannot be used; it is named with the cure.
         HubError: a hub set cannot be had.
     """
-    text_column = getattr(options, "text_column", None)
+    if data.mixture:
+        return _open_mixture(data, options)
     if data.dataset == "stdlib":
-        train, validation, test = open_stdlib(data, options)
+        splits = open_stdlib(data, options)
     elif data.dataset is not None:
-        train, validation, test = open_hub(data, text_column)
+        splits = open_hub(data, getattr(options, "text_column", None))
     else:
-        train, validation, test = _open_local(data, options)
-    for source in (train, validation, test):
+        splits = _open_local(data, options)
+    train, validation, test = splits
+    for source in splits:
         if source is not None:
             next(source.rows())
     if validation is None:
-        train, validation = hold_out(
-            train,
-            data.validation_share,
-            text_column=text_column,
-            is_corpus=options.name in _CORPUS_TASKS,
-        )
-    if data.max_documents is not None:
-        limit = data.max_documents
-        train = FirstRows("train", train, limit)
-        validation = FirstRows("validation", validation, limit)
-        test = test and FirstRows("test", test, limit)
-    return Splits(train, validation, test)
+        train, validation = _held_out(train, data, options)
+    return Splits(
+        _beginning(train, data, training=True),
+        _beginning(validation, data),
+        test and _beginning(test, data),
+    )
 
 
 def open_files(
-    spec: str | Sequence[str], data: DataSection, options: TaskOptions, *, name: str, key: str
+    spec: str | Sequence[str],
+    data: DataSection,
+    options: TaskOptions,
+    *,
+    name: str,
+    key: str,
+    kind: Kind | None = None,
 ) -> FileSource:
     """Files that are read as a recipe's own are.
 
@@ -136,27 +142,97 @@ def open_files(
         options: The task, for the name of its text column.
         name: The split they stand for.
         key: What names them (`data.train`, `--data`), for messages.
+        kind: Their format; left out, that of `data`, else by the extensions.
 
     Raises:
         DataError: nothing is found.
     """
     reading = Reading(data.document, data.errors, getattr(options, "text_column", None))
-    return FileSource(name, find_files(spec, key), reading)
+    return FileSource(name, find_files(spec, key, kind or data.format), reading)
 
 
 def _open_local(data: DataSection, options: TaskOptions) -> Splits:
-    """The sources that the recipe names itself; a file in two of them is told."""
-    sources: dict[str, FileSource] = {}
-    for name in ("train", "validation", "test"):
-        if (spec := getattr(data, name)) is not None:
-            sources[name] = open_files(spec, data, options, name=name, key=f"data.{name}")
+    """The sources that the recipe names itself."""
+    spec = data.files("train")
+    assert spec is not None, "without `dataset` there is `train`"
+    train = open_files(spec, data, options, name="train", key="data.train")
+    return Splits(train, *_scored(data, options, [train]))
+
+
+def _open_mixture(data: DataSection, options: TaskOptions) -> Splits:
+    """A mixture of the entries of `data.train`, each with its own validation data split off."""
+    entries = tuple(data.mixture)
+    parts = [_open_entry(entry, data, options, number) for number, entry in enumerate(entries)]
+    named, test = _scored(data, options, parts)
+    for source in (*parts, named, test):
+        if source is not None:
+            next(source.rows())
+    if named is None:
+        sides = [_held_out(part, data, options) for part in parts]
+        parts = [side[0] for side in sides]
+        held_out = tuple(_beginning(side[1], data) for side in sides)
+        validation: Source = Joined("validation", held_out)
+    else:
+        validation = _beginning(named, data)
+    limited = tuple(_beginning(part, data, training=True) for part in parts)
+    train = Mixture("train", limited, entries)
+    return Splits(train, validation, test and _beginning(test, data))
+
+
+def _open_entry(entry: MixturePart, data: DataSection, options: TaskOptions, number: int) -> Source:
+    """One part of a mixture, whole; its name is `train.N`."""
+    name, key = f"train.{number}", f"data.train.{number}"
+    if entry.path is not None:
+        return open_files(
+            entry.path, data, options, name=name, key=f"{key}.path", kind=entry.format
+        )
+    section = DataSection(
+        dataset=entry.dataset, config=entry.config, revision=entry.revision, train=entry.split
+    )
+    if entry.dataset == "stdlib":
+        part: Any = open_stdlib(section, options, key).train
+    else:
+        part = open_hub(section, getattr(options, "text_column", None), key).train
+    part.name = name
+    opened: Source = part
+    return opened
+
+
+def _scored(
+    data: DataSection, options: TaskOptions, training: Sequence[Source]
+) -> tuple[FileSource | None, FileSource | None]:
+    """The validation and test files; one that is trained on too is told."""
+    files = [file for part in training if isinstance(part, FileSource) for file in part.files]
+    shared = {file.path.resolve() for file in files}
+    found: list[FileSource | None] = []
     for name in ("validation", "test"):
-        if name in sources:
-            shared = {file.path.resolve() for file in sources["train"].files}
-            if both := [file for file in sources[name].files if file.path.resolve() in shared]:
-                logger.warning(
-                    "data.train and data.%s both hold %s: the scores will be too good",
-                    name,
-                    both[0],
-                )
-    return Splits(sources["train"], sources.get("validation"), sources.get("test"))
+        spec = data.files(name)
+        if spec is None:
+            found.append(None)
+            continue
+        source = open_files(spec, data, options, name=name, key=f"data.{name}")
+        if both := [file for file in source.files if file.path.resolve() in shared]:
+            logger.warning(
+                "data.train and data.%s both hold %s: the scores will be too good", name, both[0]
+            )
+        found.append(source)
+    return found[0], found[1]
+
+
+def _held_out(source: Source, data: DataSection, options: TaskOptions) -> tuple[Source, Source]:
+    """The training and the validation side of a source."""
+    return hold_out(
+        source,
+        data.validation_share,
+        text_column=getattr(options, "text_column", None),
+        is_corpus=options.name in _CORPUS_TASKS,
+    )
+
+
+def _beginning(source: Source, data: DataSection, *, training: bool = False) -> Source:
+    """As much of a split as the limits of the recipe leave."""
+    if data.max_documents is not None:
+        source = FirstRows(source.name, source, data.max_documents)
+    if training and data.max_tokens is not None:
+        source = FirstTokens(source.name, source, data.max_tokens)
+    return source

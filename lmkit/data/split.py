@@ -16,10 +16,10 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from lmkit.data.fingerprint import combined
+from lmkit.data.limits import with_part
 from lmkit.data.rows import Row, Source, digest
 from lmkit.data.rows import column as text_of
 from lmkit.errors import DataError
@@ -61,7 +61,7 @@ class HashPart:
     def describe(self) -> list[dict[str, Any]]:
         """The source's files, with the part of them that is read."""
         share = self.threshold / _HASHES if self.held_out else 1 - self.threshold / _HASHES
-        return _with_part(self.source, f"{share:.4g} of the documents, by a hash of the content")
+        return with_part(self.source, f"{share:.4g} of the documents, by a hash of the content")
 
 
 @dataclass(frozen=True)
@@ -96,29 +96,8 @@ class TailPart:
     def describe(self) -> list[dict[str, Any]]:
         """The source's files, with the part of them that is read."""
         if self.held_out:
-            return _with_part(self.source, f"the last {self.share:.4g} of each document")
-        return _with_part(self.source, f"the first {1 - self.share:.4g} of each document")
-
-
-@dataclass(frozen=True)
-class FirstRows:
-    """The first `limit` rows of `source`."""
-
-    name: str
-    source: Source
-    limit: int
-
-    def rows(self) -> Iterator[Row]:
-        """At most `limit` rows."""
-        return islice(self.source.rows(), self.limit)
-
-    def fingerprint(self) -> str:
-        """That of the source, with the limit."""
-        return combined([self.source.fingerprint(), ["first", self.limit]])
-
-    def describe(self) -> list[dict[str, Any]]:
-        """The source's files, with the part of them that is read."""
-        return _with_part(self.source, f"the first {self.limit} documents")
+            return with_part(self.source, f"the last {self.share:.4g} of each document")
+        return with_part(self.source, f"the first {1 - self.share:.4g} of each document")
 
 
 def hold_out(
@@ -157,7 +136,7 @@ def hold_out(
             _named(source), rows, share,
         )  # fmt: skip
     logger.info("validation: %g of the documents, by a hash of the content", share)
-    train = HashPart("train", source, text_column, threshold, held_out=False)
+    train = HashPart(source.name, source, text_column, threshold, held_out=False)
     return train, HashPart("validation", source, text_column, threshold, held_out=True)
 
 
@@ -184,7 +163,7 @@ def _cut_tails(source: Source, share: float, column: str, rows: int) -> tuple[So
     Raises:
         DataError: a row has no text in `column`, or there is too little of it.
     """
-    train = TailPart("train", source, column, share, held_out=False)
+    train = TailPart(source.name, source, column, share, held_out=False)
     validation = TailPart("validation", source, column, share, held_out=True)
     if next(validation.rows(), None) is None:
         for row in source.rows():
@@ -198,14 +177,6 @@ def _cut_tails(source: Source, share: float, column: str, rows: int) -> tuple[So
         "are held out)", share, rows, MANY,
     )  # fmt: skip
     return train, validation
-
-
-def _with_part(source: Source, part: str) -> list[dict[str, Any]]:
-    """The source's description, where each file says which part of it is read."""
-    return [
-        {**file, "part": f"{part}, of {file['part']}" if "part" in file else part}
-        for file in source.describe()
-    ]
 
 
 def _named(source: Source) -> str:

@@ -100,8 +100,13 @@ class StdlibSource:
         ]
 
 
-def open_stdlib(data: DataSection, options: TaskOptions) -> Splits:
+def open_stdlib(data: DataSection, options: TaskOptions, key: str = "data") -> Splits:
     """The splits of the embedded set; `data.train` and so on may name others of its three.
+
+    Args:
+        data: Names the splits.
+        options: The task, which decides what a row is.
+        key: Where the recipe names the set, for messages: `data`, or an entry of a mixture.
 
     Raises:
         DataError: the task has no rows here, a split has another name, or this Python came
@@ -109,17 +114,18 @@ def open_stdlib(data: DataSection, options: TaskOptions) -> Splits:
     """
     if options.name not in _ROWS:
         raise DataError(
-            f"data.dataset: stdlib has no rows for the task `{options.name}`, only for "
+            f"{key}.dataset: stdlib has no rows for the task `{options.name}`, only for "
             f"{', '.join(_ROWS)}; give files (data.train)"
         )
     sources = []
-    for key in SPLITS:
-        split = getattr(data, key) or key
-        if split not in SPLITS:
+    for side in SPLITS:
+        split = data.files(side) or side
+        if split not in SPLITS or not isinstance(split, str):
             names = ", ".join(SPLITS)
             hint = did_you_mean(str(split), list(SPLITS))
-            raise DataError(f"data.{key}: stdlib has the splits {names}, not `{split}`{hint}")
-        sources.append(StdlibSource(key, split, options.name))
+            where = f"data.{side}" if key == "data" else f"{key}.split"
+            raise DataError(f"{where}: stdlib has the splits {names}, not `{split}`{hint}")
+        sources.append(StdlibSource(side, split, options.name))
     return Splits(*sources)
 
 

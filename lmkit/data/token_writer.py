@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from lmkit.data.limits import Tokenized, cut_at, token_limit
 from lmkit.data.rows import Source, column
 from lmkit.data.tokenizer import end_token_id
 from lmkit.errors import DataError, TokenizerError
@@ -75,12 +76,15 @@ def write_tokens(
 ) -> Written:
     """Tokenize into `tokens.bin`, `offsets.npy` and `bytes.npy`, holding one batch in memory.
 
+    A source with a token limit is not read beyond it.
+
     Raises:
         DataError: No document, or none with text; or a text that is not valid Unicode.
         TokenizerError: No end token, or the tokenizer fails on a text.
     """
     end = end_token_id(tokenizer)
     documents = size = tokens = 0
+    limit = token_limit(source)
     with (
         (folder / "tokens.bin").open("wb") as file,
         _ArrayFile(folder / "offsets.npy") as offsets,
@@ -94,12 +98,17 @@ def write_tokens(
                 flat.extend(ids)
                 flat.append(end)
                 ends.append(tokens + len(flat))
-            file.write(np.array(flat, dtype=dtype).data)
-            offsets.append(ends)
-            sizes.append(batch.sizes)
-            documents += len(batch.texts)
-            size += sum(batch.sizes)
-            tokens += len(flat)
+            made, full = Tokenized(flat, ends, batch.sizes), False
+            if limit is not None:
+                made, full = cut_at(limit, made, end)
+            file.write(np.array(made.flat, dtype=dtype).data)
+            offsets.append(made.ends)
+            sizes.append(made.sizes)
+            documents += len(made.ends)
+            size += sum(made.sizes)
+            tokens += len(made.flat)
+            if full:
+                break
     if tokens == documents:
         raise DataError(
             f"{source.name}: no text in {documents:,} documents; give files or rows with text"

@@ -15,6 +15,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from lmkit.data.cache import cache_dir, entry
+from lmkit.data.mixture import text_of
 from lmkit.data.rows import Source, column
 from lmkit.data.tokenizer_loading import as_made, told_as_tokenizer_error
 from lmkit.data.tokenizer_loading import load_tokenizer as load_tokenizer
@@ -136,7 +137,7 @@ def _trained(
     started = time.perf_counter()
     content = {
         "format": FORMAT,
-        "source": train.fingerprint(),
+        "source": text_of(train).fingerprint(),
         "text_column": text_column,
         "kind": kind,
         "options": section.model_dump(),

@@ -20,6 +20,16 @@ Counts = NDArray[np.int64]
 _PIECE = 1 << 20  # tokens of a memory-mapped corpus read at a time
 
 
+class Flat(Protocol):
+    """Token ids in one row, in memory or not."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def __getitem__(self, part: slice) -> NDArray[Any]:
+        """Some of them."""
+
+
 class Labeled(Protocol):
     """Examples whose features have `labels` and, for documents, `bytes`."""
 
@@ -41,7 +51,7 @@ class Targets:
 
 
 def for_causal(
-    train: NDArray[Any] | None, texts: Iterable[str], examples: Labeled, vocabulary: int
+    train: Flat | None, texts: Iterable[str], examples: Labeled, vocabulary: int
 ) -> dict[str, dict[str, float]]:
     """`zlib` and, where the training text is known, `unigram`, by metric.
 
@@ -61,7 +71,7 @@ def for_causal(
 
 
 def for_masked(
-    train: NDArray[Any] | None, examples: Labeled, vocabulary: int, special: Collection[int]
+    train: Flat | None, examples: Labeled, vocabulary: int, special: Collection[int]
 ) -> dict[str, dict[str, float]]:
     """`unigram`, by metric, where the training text is known.
 
@@ -95,7 +105,7 @@ def zlib_bits_per_byte(texts: Iterable[str]) -> float:
     return 8 * packed / size
 
 
-def token_counts(tokens: NDArray[Any], size: int, without: Collection[int] = ()) -> Counts:
+def token_counts(tokens: Flat, size: int, without: Collection[int] = ()) -> Counts:
     """How often each id occurs in a flat array of tokens, (V,) with V = `size`.
 
     Args:

@@ -28,7 +28,10 @@ def explain(errors: Sequence[ErrorDetails], tree: Tree) -> list[Problem]:
     unread = {problem.path for problem in tree.problems if _at(problem.path, tree.value) is None}
     by_path: dict[Path, ErrorDetails] = {}
     for error in errors:
-        by_path.setdefault(_path(error, tree.value), error)
+        path = _path(error, tree.value)
+        # of a mapping that is one of several types, its own rule says more than the other types
+        if path not in by_path or error["type"] == "value_error":
+            by_path[path] = error
     problems = []
     for path, error in by_path.items():
         deeper = any(other[: len(path)] == path != other for other in by_path)
@@ -67,7 +70,8 @@ def _problem(path: Path, error: ErrorDetails, tree: Tree) -> Problem:
     if kind == "value_error":
         text = str(error["ctx"]["error"])
         match = _NAMED.match(text)
-        named = tuple(match.group(1).split(".")) if match else ()
+        parts = match.group(1).split(".") if match else []
+        named: Path = tuple(int(part) if part.isdecimal() else part for part in parts)
         if named and named[0] in sections()[""].model_fields:
             path = named
         else:
@@ -116,6 +120,7 @@ def _unknown(path: Path, data: Any) -> str:
         inner: f"{section_path}.{inner}".lstrip(".")
         for section_path, other in sections().items()
         for inner in other.model_fields
+        if not section_path.endswith("*")
     }
     if (other_key := nearest(key, everywhere, cutoff=_SURE)) is not None:
         return f"{where}: unknown key; did you mean `{everywhere[other_key]}`?"

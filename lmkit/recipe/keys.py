@@ -1,7 +1,8 @@
 """What keys a recipe may have: the sections by their path, and a value's type in words."""
 
 import functools
-from typing import Any, get_args
+from collections.abc import Iterator
+from typing import Any, get_args, get_origin
 
 from lmkit.recipe.base import Section
 from lmkit.recipe.options import OPTIONS
@@ -26,18 +27,30 @@ _BOUNDS = {
 
 @functools.cache
 def sections() -> dict[str, type[Section]]:
-    """Every section by its dotted path, the recipe itself at ""; the tasks' own are left out."""
+    """Every section by its dotted path, the recipe itself at ""; the tasks' own are left out.
+
+    A section that a list holds has `*` for its number: `data.train.*`.
+    """
     found: dict[str, type[Section]] = {"": Recipe}
     waiting: list[tuple[str, type[Section]]] = [("", Recipe)]
     while waiting:
         path, section = waiting.pop(0)
         for name, field in section.model_fields.items():
-            for kind in get_args(field.annotation) or (field.annotation,):
-                if isinstance(kind, type) and issubclass(kind, Section) and name != "task":
-                    inner = f"{path}.{name}".lstrip(".")
-                    found[inner] = kind
-                    waiting.append((inner, kind))
+            if name == "task":
+                continue
+            for below, kind in _sections_in(field.annotation, f"{path}.{name}".lstrip(".")):
+                found[below] = kind
+                waiting.append((below, kind))
     return found
+
+
+def _sections_in(annotation: Any, path: str) -> Iterator[tuple[str, type[Section]]]:
+    """The sections that a type may hold at a path: itself, of its branches, or of its items."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield path, annotation
+    inner = f"{path}.*" if get_origin(annotation) is list else path
+    for branch in get_args(annotation):
+        yield from _sections_in(branch, inner)
 
 
 def section_at(path: Path, data: Any) -> type[Section] | None:
@@ -46,20 +59,23 @@ def section_at(path: Path, data: Any) -> type[Section] | None:
         task = data.get("task")
         name = task.get("name") if isinstance(task, dict) else None
         return OPTIONS.get(name) if isinstance(name, str) else None
-    return sections().get(".".join(str(part) for part in path))
+    return sections().get(".".join("*" if isinstance(part, int) else part for part in path))
 
 
 def homes(key: str) -> list[str]:
     """Where a key is valid, as phrases: "under `train`", "for the task masked_lm"."""
-    found = [
-        f"under `{path}`" if path else "at the top of the recipe"
-        for path, section in sections().items()
-        if key in section.model_fields
-    ]
+    found = [_place(path) for path, section in sections().items() if key in section.model_fields]
     tasks = [name for name, options in OPTIONS.items() if key in options.model_fields]
     if tasks and key != "name":
         found.append(f"under `task` (of {', '.join(tasks)})")
     return found
+
+
+def _place(path: str) -> str:
+    """Where a section is, as a phrase."""
+    if path.endswith(".*"):
+        return f"in a mapping of the list `{path.removesuffix('.*')}`"
+    return f"under `{path}`" if path else "at the top of the recipe"
 
 
 def allowed(path: Path, data: Any) -> tuple[str, list[Any]]:

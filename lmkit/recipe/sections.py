@@ -5,15 +5,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from lmkit.recipe.base import Section
+from lmkit.recipe.mixture import Files, Format, MixturePart, Name
 from lmkit.recipe.options import AnyTaskOptions
 from lmkit.recipe.train import TrainSection
 
 TokenizerType = Literal["bpe", "wordpiece", "unigram", "byte"]
-Name = Annotated[str, Field(min_length=1)]
-Files = Name | Annotated[list[Name], Field(min_length=1)]
 
 
 class ModelSection(Section):
@@ -82,8 +81,10 @@ class TokenizerSection(Section):
 class DataSection(Section):
     """Where the text is: files of one's own, a hub set, or the embedded `stdlib`."""
 
-    train: Files | None = None
-    """A file, a folder, a glob or a list of them; with `dataset` the name of a split."""
+    train: Name | Annotated[list[Name | MixturePart], Field(min_length=1)] | None = None
+    """A file, a folder, a glob (`-` is standard input) or a list of them, read as one corpus; or a
+    list with mappings, a mixture: `[{path: a.txt, weight: 0.7}, {dataset: stdlib, weight: 0.3}]`.
+    With `dataset` the name of a split."""
     validation: Files | None = None
     """As `train`; left out, `validation_share` of the training data is split off."""
     test: Files | None = None
@@ -96,6 +97,9 @@ class DataSection(Section):
     """The branch, tag or commit of a hub set."""
     streaming: bool = False
     """Read a hub set as a stream, without downloading it whole."""
+    format: Format | None = None
+    """The format of all files and of standard input, whatever their names say; left out, by the
+    extension (standard input is then text)."""
     document: Literal["file", "line", "paragraph"] = "file"
     """What one document of a text file is: the file, each line, or each paragraph."""
     errors: Literal["strict", "replace", "ignore"] = "strict"
@@ -103,12 +107,28 @@ class DataSection(Section):
     validation_share: float = Field(default=0.05, gt=0.0, lt=1.0)
     """Share of documents split off for validation, by a hash of content, where none is given."""
     max_documents: int | None = Field(default=None, ge=1)
-    """Use only the first N documents of each split."""
+    """Use only the first N documents of each split, and of each entry of a mixture."""
+    max_tokens: int | None = Field(default=None, ge=2)
+    """Train on the first N tokens only (of each entry of a mixture): whole documents, the last one
+    cut; what comes after them is not read."""
+
+    @field_validator("validation", "test", mode="before")
+    @classmethod
+    def _never_mixed(cls, value: Any) -> Any:
+        if isinstance(value, dict) or (
+            isinstance(value, list) and any(isinstance(item, dict) for item in value)
+        ):
+            raise ValueError("only `data.train` is mixed; name files here, all are scored once")
+        return value
 
     @model_validator(mode="after")
     def _some_data(self) -> "DataSection":
         if self.dataset is None and self.train is None:
             raise ValueError("data: give `train` (a file, a folder, a glob) or `dataset`")
+        if self.mixture:
+            self._check_mixture(self.mixture)
+        if self.dataset is not None and self.format is not None:
+            raise ValueError("data.format: is of files; a data set knows its own")
         if self.dataset in (None, "stdlib"):
             for key in ("config", "revision"):
                 if getattr(self, key) is not None:
@@ -116,6 +136,29 @@ class DataSection(Section):
             if self.streaming:
                 raise ValueError("data.streaming: only with a hub name in `data.dataset`")
         return self
+
+    def _check_mixture(self, parts: list[MixturePart]) -> None:
+        if self.dataset is not None:
+            raise ValueError("data.dataset: a mixture names its sets in its entries")
+        unweighted = [number for number, part in enumerate(parts) if part.weight is None]
+        if unweighted and len(unweighted) < len(parts):
+            raise ValueError(
+                f"data.train.{unweighted[0]}: has no `weight`, but others have; give each one, or "
+                "none (then each is read once an epoch, or `repeat` times)"
+            )
+
+    @property
+    def mixture(self) -> list[MixturePart]:
+        """The entries of a mixture (a bare path is one too); empty where `train` is none."""
+        if not isinstance(self.train, list) or all(isinstance(item, str) for item in self.train):
+            return []
+        return [MixturePart(path=item) if isinstance(item, str) else item for item in self.train]
+
+    def files(self, split: str) -> str | list[str] | None:
+        """What `split` names: paths or, with `dataset`, splits; never a mixture."""
+        named: str | list[str] | None = getattr(self, split)
+        assert split != "train" or not self.mixture, "a mixture is opened by its parts"
+        return named
 
 
 class Recipe(Section):
@@ -133,6 +176,15 @@ class Recipe(Section):
     """How to train: the names of Hugging Face `TrainingArguments`, and lmkit's own few."""
     output_dir: Name | None = None
     """The run folder; left out, `runs/<recipe name>`."""
+
+    @model_validator(mode="after")
+    def _tokens_are_counted(self) -> "Recipe":
+        if self.data.max_tokens is not None and self.task.verb != "pretrain":
+            raise ValueError(
+                f"data.max_tokens: {self.task.name} reads rows, not running text; use "
+                "data.max_documents"
+            )
+        return self
 
     @model_validator(mode="after")
     def _a_tokenizer(self) -> "Recipe":

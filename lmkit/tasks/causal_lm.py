@@ -19,6 +19,7 @@ from lmkit.data.collate import pad_batch
 from lmkit.data.packing import CausalBlocks
 from lmkit.data.sources import Source, column
 from lmkit.data.token_cache import tokenize_corpus
+from lmkit.data.token_parts import tokens_of
 from lmkit.data.tokenizer import end_token_id, start_token_id
 from lmkit.data.windows import CausalWindows
 from lmkit.errors import ModelError
@@ -135,7 +136,7 @@ class CausalLM(Task[CausalLMOptions]):
         name = self.options.text_column
         tokens = None
         if train is not None:
-            tokens = tokenize_corpus(train, tokenizer, text_column=name).tokens
+            tokens = tokens_of(train, tokenizer, text_column=name)
         texts = (column(row, name) for row in scored.rows())
         return baselines.for_causal(tokens, texts, examples, len(tokenizer))
 

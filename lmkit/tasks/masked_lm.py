@@ -21,6 +21,7 @@ from lmkit.data.masking import Masker
 from lmkit.data.packing import MaskedBlocks
 from lmkit.data.sources import Source
 from lmkit.data.token_cache import tokenize_corpus
+from lmkit.data.token_parts import tokens_of
 from lmkit.data.windows import MaskedWindows
 from lmkit.evaluation import baselines, perplexity
 from lmkit.labels import IGNORED
@@ -119,7 +120,7 @@ class MaskedLM(Task[MaskedLMOptions]):
         name = self.options.text_column
         tokens = None
         if train is not None:
-            tokens = tokenize_corpus(train, tokenizer, text_column=name).tokens
+            tokens = tokens_of(train, tokenizer, text_column=name)
         return baselines.for_masked(tokens, examples, len(tokenizer), tokenizer.all_special_ids)
 
     def definition(self) -> str:

@@ -7,7 +7,7 @@ resume costs next to nothing; which examples a key stands for is a function of s
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -33,6 +33,14 @@ class Examples(Protocol):
         """One example."""
 
 
+@runtime_checkable
+class Varying(Protocol):
+    """Examples of which an epoch holds others than the next one, as many of them."""
+
+    def lengths_in(self, epoch: int) -> np.ndarray:
+        """Tokens of each example of one epoch."""
+
+
 @dataclass(frozen=True)
 class BatchShape:
     """How the sequences of a step are dealt out: total = micro x processes x accumulation."""
@@ -56,7 +64,7 @@ class Order:
         self.size = len(examples)
         self.seed = seed
         self.shuffle = strategy != "sequential"
-        self.lengths = examples.lengths if strategy == "group_by_length" else None
+        self.examples = examples if strategy == "group_by_length" else None
         self._made: dict[int, BatchPlan] = {}
 
     def plan(self, epoch: int) -> BatchPlan:
@@ -68,8 +76,16 @@ class Order:
     def _plan(self, epoch: int) -> BatchPlan:
         return BatchPlan(
             self.size, self.shape.total, self.shape.micro, self.shape.world_size,
-            seed=self.seed, epoch=epoch, lengths=self.lengths, shuffle=self.shuffle,
+            seed=self.seed, epoch=epoch, lengths=self._lengths(epoch), shuffle=self.shuffle,
         )  # fmt: skip
+
+    def _lengths(self, epoch: int) -> np.ndarray | None:
+        """What the batches of an epoch are grouped by; None where they are not."""
+        if self.examples is None:
+            return None
+        if isinstance(self.examples, Varying):
+            return self.examples.lengths_in(epoch)
+        return self.examples.lengths
 
     @property
     def steps(self) -> int:

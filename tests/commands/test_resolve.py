@@ -63,6 +63,15 @@ def test_batches(train: dict, examples: int, world_size: int, shape: tuple[int, 
     assert (found.total, found.micro, found.accumulation) == shape
 
 
+def test_a_mixture_is_written_out_and_compared_with_its_weights() -> None:
+    data = "data: {train: [{path: a.txt, weight: 1}, {dataset: stdlib, weight: 2}]}"
+    mixed = parse_recipe(TEXT.partition("data:")[0] + data, "r.yaml")
+    found = resolved(mixed)
+    assert [part.path for part in found.data.mixture] == [str(Path("a.txt").absolute()), None]
+    other = parse_recipe(TEXT.partition("data:")[0] + data, "r.yaml", ["data.train.1.weight=3"])
+    assert list(differences(found, resolved(other))) == ["data.train"]
+
+
 def test_a_batch_that_cannot_be_dealt_out() -> None:
     with pytest.raises(UsageError, match="total_batch_size: 7 sequences do not divide among 2"):
         batch_shape(recipe(total_batch_size=7), 100, 2)

@@ -133,6 +133,11 @@ def test_split_that_is_not_there(stored):
     )
 
 
+def test_messages_name_the_entry_of_a_mixture(stored):
+    with pytest.raises(DataError, match=r"^data\.train\.1\.split: .* has no split `tran`"):
+        open_hub(data(config="default", train="tran"), "text", "data.train.1")
+
+
 def test_fingerprint_is_repository_commit_and_split(stored, monkeypatch):
     first = open_hub(data(config="default"), "text")
     assert open_hub(data(config="default"), "text").train.fingerprint() == first.train.fingerprint()
@@ -211,6 +216,12 @@ def test_cached_copy_of_another_commit_is_refused(tmp_path):
 def test_what_the_hub_refuses(serve, status, code, text):
     serve(status, code)
     assert text in message(data(revision="v9"))
+
+
+def test_a_set_that_is_not_there_is_named_by_its_entry(serve):
+    serve(404, "RevisionNotFound")
+    with pytest.raises(HubError, match=r"^data\.train\.2\.revision: .* no revision `v9`"):
+        open_hub(data(revision="v9"), "text", "data.train.2")
 
 
 def test_name_that_is_none():

@@ -31,7 +31,7 @@ def texts(source):
 
 def message(options=TEXTS, **data):
     with pytest.raises(DataError) as caught:
-        open_splits(DataSection(**data), options)
+        open_splits(DataSection.model_validate(data), options)
     return str(caught.value)
 
 
@@ -165,6 +165,76 @@ def test_describe_is_for_the_manifest(write):
     source = open_files(path, DataSection(train=path), TEXTS, name="test", key="--data")
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of FIPS 180-2
     assert source.describe() == [{"path": path, "bytes": 3, "sha256": digest}]
+
+
+def lines(name, count):
+    return "".join(f'{{"text": "{name} {i}"}}\n' for i in range(count))
+
+
+def test_a_mixture_holds_out_validation_data_of_each_part(write):
+    entries = [{"path": write(f"{name}.jsonl", lines(name, 100)), "weight": 1} for name in "ab"]
+    data = DataSection.model_validate({"train": entries, "validation_share": 0.2})
+    train, validation, test = open_splits(data, TEXTS)
+    assert test is None
+    assert [part.name for part in train.parts] == ["train.0", "train.1"]
+    for part, held_out, name in zip(train.parts, validation.parts, "ab", strict=True):
+        assert 5 <= len(texts(held_out)) <= 40
+        every = [f"{name} {i}" for i in range(100)]
+        assert sorted(texts(part) + texts(held_out)) == sorted(every)
+    assert texts(train) == texts(train.parts[0]) + texts(train.parts[1])
+    alone = open_splits(DataSection(train=entries[0]["path"], validation_share=0.2), TEXTS)
+    assert alone.train.fingerprint() == train.parts[0].fingerprint()
+
+
+def test_parts_of_every_kind_with_their_limits(write):
+    entries = [
+        {"path": write("a.jsonl", lines("a", 90)), "repeat": 2},
+        write("b.dat", lines("b", 90)),
+        {"dataset": "stdlib", "split": "test"},
+    ]
+    data = DataSection.model_validate(
+        {"train": entries, "validation": write("v.txt", "v"), "max_documents": 3,
+         "max_tokens": 7, "format": "jsonl"}
+    )  # fmt: skip
+    train, validation, _ = open_splits(data.model_copy(update={"validation": None}), TEXTS)
+    assert [len(texts(part)) for part in train.parts] == [3, 3, 3]
+    assert texts(train.parts[1])[0].startswith("b ")
+    assert [part.describe()[0]["part"].split(",")[0] for part in train.parts] == [
+        "the first 7 tokens"
+    ] * 3
+    assert next(train.parts[2].rows()).origin.startswith("stdlib:")
+    assert 3 <= len(texts(validation)) <= 9
+
+
+def test_messages_name_the_entry(write, caplog):
+    path = write("a.txt", "a b c")
+    assert message(train=[{"path": path}, {"path": "none.txt"}]).startswith(
+        "data.train.1.path: no such file or folder: none.txt"
+    )
+    assert message(train=[{"dataset": "stdlib", "split": "tset"}]) == (
+        "data.train.0.split: stdlib has the splits train, validation, test, not `tset`; did you "
+        "mean `test`?"
+    )
+    assert "a.txt: the file is empty" in message(train=[{"path": write("a.txt", "")}])
+    both = {"path": write("b.txt", "b")}
+    open_splits(DataSection.model_validate({"train": [both], "test": both["path"],
+                                            "validation": write("v.txt", "v")}), TEXTS)  # fmt: skip
+    assert f"data.train and data.test both hold {both['path']}" in caplog.text
+
+
+def test_the_format_may_be_named(write, tmp_path):
+    write("c/rows", lines("a", 2))
+    write("c/more.txt", lines("b", 1))
+    data = DataSection(train=str(tmp_path / "c"), format="jsonl", validation=write("v", "[]"))
+    train = open_files(data.train, data, TEXTS, name="train", key="data.train")
+    assert texts(train) == ["b 0", "a 0", "a 1"]
+
+
+def test_max_tokens_is_of_the_training_split(write):
+    data = DataSection(train=write("a.jsonl", lines("a", 60)), max_tokens=9, validation_share=0.3)
+    train, validation, _ = open_splits(data, TEXTS)
+    assert train.describe()[0]["part"].startswith("the first 9 tokens, of 0.7 of")
+    assert validation.describe()[0]["part"].startswith("0.3 of")
 
 
 def test_embedded_set(caplog):

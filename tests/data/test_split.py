@@ -6,8 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from lmkit.data.limits import FirstRows
 from lmkit.data.rows import Row, digest
-from lmkit.data.split import MANY, FirstRows, hold_out, tail_start
+from lmkit.data.split import MANY, hold_out, tail_start
 from lmkit.errors import DataError
 
 TEXTS = st.text(alphabet="ab \n", min_size=1, max_size=6).filter(str.strip)

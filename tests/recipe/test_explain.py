@@ -190,7 +190,7 @@ def test_the_top_of_the_recipe(line: str, problem: str) -> None:
 def test_a_union_of_types_is_one_problem() -> None:
     text = BASE.replace("{dataset: stdlib}", "{train: [a, 5, b], validation: 5, test: []}")
     assert problems(text) == [
-        "f.yaml:3:19: data.train.1: found 5; allowed: text (not empty)",
+        "f.yaml:3:19: data.train.1: found 5; allowed: text (not empty) or a mapping",
         "f.yaml:3:38: data.validation: found 5; allowed: text (not empty), or a list of text "
         "(not empty), at least 1, or null",
         "f.yaml:3:47: data.test: found a list of 0; allowed: text (not empty), or a list of text "

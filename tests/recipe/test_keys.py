@@ -11,7 +11,9 @@ DATA = {"task": {"name": "masked_lm"}}
 
 
 def test_every_section_is_found() -> None:
-    assert list(sections()) == ["", "model", "tokenizer", "data", "train", "tokenizer.train"]
+    assert list(sections()) == [
+        "", "model", "tokenizer", "data", "train", "tokenizer.train", "data.train.*",
+    ]  # fmt: skip
 
 
 def test_the_section_at_a_path() -> None:
@@ -42,8 +44,10 @@ def test_where_a_key_is_at_home() -> None:
         (("train", "lr_scheduler_kwargs"), "a mapping or null"),
         (("train", "liger_kernel_config", "rope"), "true or false"),
         (("train", "trackio_static_space_id"), "text or false or null"),
-        (("data", "train", 0), "text (not empty)"),
-        (("data", "train"), "text (not empty), or a list of text (not empty), at least 1, or null"),
+        (("data", "test", 0), "text (not empty)"),
+        (("data", "test"), "text (not empty), or a list of text (not empty), at least 1, or null"),
+        (("data", "train", 0), "text (not empty) or a mapping"),
+        (("data", "train", 1, "weight"), "a number, more than 0, or null"),
         (("tokenizer", "train"), "a mapping or null"),
         (("tokenizer", "train", "type"), "one of bpe, wordpiece, unigram, byte"),
         (("task",), "a mapping"),

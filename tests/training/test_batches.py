@@ -124,6 +124,23 @@ def test_filling_leaves_the_example_itself_alone():
     assert kept["labels"] == 2
 
 
+def test_varying_examples_are_grouped_by_the_lengths_of_their_epoch():
+    class Turning(Numbered):
+        """The same lengths, at other places in each epoch."""
+
+        def lengths_in(self, epoch):
+            return np.roll(self.lengths, epoch)
+
+    for epoch in range(3):
+        examples = Turning(60)
+        order = Order(examples, BatchShape(4, 4), seed=1, strategy="group_by_length")
+        grouped = [
+            examples.lengths_in(epoch)[order.plan(epoch).indices(step, 0, 0)] for step in range(15)
+        ]
+        # sorted by length, fifteen steps of four hold at most seven changes of length
+        assert sum(int(np.ptp(lengths) > 0) for lengths in grouped) <= 7
+
+
 def test_epochs_and_seeds_differ_and_repeat():
     def sequence(**options):
         steps = read(40, BatchShape(8, 8), **options)
