@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.data.cache import cache_dir, read_manifest
+from lmkit.data.clean import cleaning_ledgers
 from lmkit.data.fingerprint import TABLE
 from lmkit.data.mixture import parts_of
 from lmkit.data.sources import open_splits
@@ -42,6 +43,8 @@ def prepare(recipe: Recipe, *, as_json: bool) -> None:
         for source in parts_of(split)
     }
     found = _summary(corpora, time.perf_counter() - started)
+    if cleaned := cleaning_ledgers(splits):
+        found["cleaning"] = cleaned
     if as_json:
         sys.stdout.write(json.dumps(found) + "\n")
         return

@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lmkit import __version__
 from lmkit.commands.claim import Claim
+from lmkit.data.clean import cleaning_ledgers
 from lmkit.data.sources import Splits
 from lmkit.data.tokenizer import tokenizer_fingerprint
 from lmkit.recipe.run_options import RunOptions
@@ -34,6 +35,7 @@ def begin_manifest(
 ) -> None:
     """Write the manifest of a run that begins, or add a session to that of one that goes on."""
     now = _now()
+    cleaned = cleaning_ledgers(splits)
     session = {"started": now, "command": options.command, **_machine()}
     if claimed.earlier is not None and folder.manifest.is_file():
         manifest = folder.read_manifest()
@@ -56,7 +58,7 @@ def begin_manifest(
             for split in splits
             if split is not None
         },
-        "ledger": ledger,
+        "ledger": {**ledger, **({"cleaning": cleaned} if cleaned else {})},
         "tokenizer": {"sha256": tokenizer_fingerprint(tokenizer), "vocab_size": len(tokenizer)},
         "chosen": {"precision": recipe.train.precision, "compile": recipe.train.compile},
     }

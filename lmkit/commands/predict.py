@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 from lmkit import tasks
 from lmkit.commands.output import check_output, open_output
 from lmkit.commands.subject import recipe_of, task_and_model
+from lmkit.data.clean_text import cleaner
 from lmkit.data.encoded import chunks
 from lmkit.data.files import find_files
 from lmkit.data.formats import DataFile, Kind
@@ -97,12 +98,14 @@ class Predictor:
 
     def __init__(self, target: str, column: str | None, batch_size: int) -> None:
         """Find out what the target is for; its weights are read when the first rows are there."""
-        options, section = task_and_model(target, recipe_of(target))
+        recipe = recipe_of(target)
+        options, section = task_and_model(target, recipe)
         if column is not None:
             options = options.model_copy(update={"text_column": column})
         self.task: Task[Any] = tasks.build(options)
         self.column: str = getattr(options, "text_column", "text")
         self.batch_size = batch_size
+        self._clean = cleaner(None if recipe is None else recipe.data.clean)
         self._loader = ModelLoader(section)
         self._tokenizer = load_tokenizer(model_folder(target))
         self._model: PreTrainedModel | None = None
@@ -119,7 +122,7 @@ class Predictor:
 
     @torch.no_grad()
     def _window(self, rows: list[Row]) -> list[dict[str, Any]]:
-        features = self.task.encode_inputs(rows, self._tokenizer)
+        features = self.task.encode_inputs(self._cleaned(rows), self._tokenizer)
         model = self._opened()
         lengths = [len(feature["input_ids"]) for feature in features]
         order = np.argsort(lengths, kind="stable")[::-1]  # the longest first: memory fails at once
@@ -132,6 +135,29 @@ class Predictor:
             for index, answer in zip(chosen, answers, strict=True):
                 found[index] = answer
         return found
+
+    def _cleaned(self, rows: list[Row]) -> list[Row]:
+        """The rows with their texts as those that the model was trained on.
+
+        Raises:
+            DataError: nothing is left of a text.
+        """
+        if self._clean is None:
+            return rows
+        made = []
+        for row in rows:
+            text = row.values.get(self.column)
+            if isinstance(text, str) and text.strip():
+                cleaned = self._clean(text)
+                if not cleaned.strip():
+                    raise DataError(
+                        f"{row.origin}: nothing is left of the text by the transforms that the "
+                        "model was trained with (data.clean in its recipe); leave the row out"
+                    )
+                made.append(Row({**row.values, self.column: cleaned}, row.origin))
+            else:  # the task tells what is wrong with it
+                made.append(row)
+        return made
 
     def _opened(self) -> PreTrainedModel:
         """The model, read once."""

@@ -12,6 +12,7 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit import tasks
+from lmkit.data.clean import clean_as_trained
 from lmkit.data.sources import Source, Splits, open_files, open_splits
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import DataError, ModelError, UsageError
@@ -142,9 +143,10 @@ def _data(
 ) -> tuple[Source, Source | None]:
     """What to score on, and the training split where the run's own data is."""
     if data is not None:
-        # of the section only how files are read matters here
+        # of the section only how files are read and texts are cleaned matters here
         reading = recipe.data if recipe is not None else DataSection(train=data)
-        source = open_files(data, reading, options, name="data", key="--data")
+        files = open_files(data, reading, options, name="data", key="--data")
+        source = clean_as_trained(files, reading.clean, options)
         next(source.rows())  # an empty or unreadable file is told before the model is opened
         return source, None
     assert recipe is not None

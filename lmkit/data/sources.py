@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from lmkit.data.clean import clean_parts
+from lmkit.data.clean_libraries import check_libraries
 from lmkit.data.delimited import read_conll, read_csv, read_tsv
 from lmkit.data.files import find_files
 from lmkit.data.fingerprint import combined, file_hashes
@@ -103,7 +105,10 @@ def open_splits(data: DataSection, options: TaskOptions) -> Splits:
     Raises:
         DataError: a file, a folder or a row cannot be used; it is named with the cure.
         HubError: a hub set cannot be had.
+        MissingExtraError: `data.clean` needs a library that is not installed.
     """
+    if data.clean is not None:
+        check_libraries(data.clean)
     if data.mixture:
         return _open_mixture(data, options)
     if data.dataset == "stdlib":
@@ -112,10 +117,12 @@ def open_splits(data: DataSection, options: TaskOptions) -> Splits:
         splits = open_hub(data, getattr(options, "text_column", None))
     else:
         splits = _open_local(data, options)
-    train, validation, test = splits
     for source in splits:
         if source is not None:
             next(source.rows())
+    (train,), validation, test = _cleaned(
+        [splits.train], splits.validation, splits.test, data, options
+    )
     if validation is None:
         train, validation = _held_out(train, data, options)
     return Splits(
@@ -167,6 +174,7 @@ def _open_mixture(data: DataSection, options: TaskOptions) -> Splits:
     for source in (*parts, named, test):
         if source is not None:
             next(source.rows())
+    parts, named, test = _cleaned(parts, named, test, data, options)
     if named is None:
         sides = [_held_out(part, data, options) for part in parts]
         parts = [side[0] for side in sides]
@@ -227,6 +235,16 @@ def _held_out(source: Source, data: DataSection, options: TaskOptions) -> tuple[
         text_column=getattr(options, "text_column", None),
         is_corpus=options.name in _CORPUS_TASKS,
     )
+
+
+def _cleaned(
+    parts: Sequence[Source], validation: Source | None, test: Source | None, data: DataSection,
+    options: TaskOptions,
+) -> tuple[list[Source], Source | None, Source | None]:  # fmt: skip
+    """The parts of the training split and the scored splits, cleaned as the recipe says."""
+    if data.clean is None or not data.clean.is_active:
+        return list(parts), validation, test
+    return clean_parts(parts, validation, test, data.clean, options)
 
 
 def _beginning(source: Source, data: DataSection, *, training: bool = False) -> Source:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from lmkit.recipe.base import Section
+from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.mixture import Files, Format, MixturePart, Name
 from lmkit.recipe.options import AnyTaskOptions
 from lmkit.recipe.train import TrainSection
@@ -111,6 +112,8 @@ class DataSection(Section):
     max_tokens: int | None = Field(default=None, ge=2)
     """Train on the first N tokens only (of each entry of a mixture): whole documents, the last one
     cut; what comes after them is not read."""
+    clean: CleanSection | None = None
+    """What is done to each text, and which training documents are left out; by default nothing."""
 
     @field_validator("validation", "test", mode="before")
     @classmethod
