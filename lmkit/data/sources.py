@@ -169,12 +169,12 @@ def _open_local(data: DataSection, options: TaskOptions) -> Splits:
 def _open_mixture(data: DataSection, options: TaskOptions) -> Splits:
     """A mixture of the entries of `data.train`, each with its own validation data split off."""
     entries = tuple(data.mixture)
-    parts = [_open_entry(entry, data, options, number) for number, entry in enumerate(entries)]
-    named, test = _scored(data, options, parts)
-    for source in (*parts, named, test):
+    opened = [_open_entry(entry, data, options, number) for number, entry in enumerate(entries)]
+    scored = _scored(data, options, opened)
+    for source in (*opened, *scored):
         if source is not None:
             next(source.rows())
-    parts, named, test = _cleaned(parts, named, test, data, options)
+    parts, named, test = _cleaned(opened, *scored, data, options)
     if named is None:
         sides = [_held_out(part, data, options) for part in parts]
         parts = [side[0] for side in sides]

@@ -12,7 +12,7 @@ DATA = {"task": {"name": "masked_lm"}}
 
 def test_every_section_is_found() -> None:
     assert list(sections()) == [
-        "", "model", "tokenizer", "data", "train", "tokenizer.train", "data.train.*",
+        "", "model", "tokenizer", "data", "train", "tokenizer.train", "data.train.*", "data.clean",
     ]  # fmt: skip
 
 
