@@ -8,10 +8,12 @@ import pytest
 from lmkit.data import clean
 from lmkit.data.cache import CacheMissError, cache_dir, reading_only, scratch
 from lmkit.data.clean import Cleaned, clean_as_trained, cleaning_ledgers
+from lmkit.data.mixture import parts_of
 from lmkit.data.rows import Row
 from lmkit.data.sources import open_splits
 from lmkit.errors import DataError
 from lmkit.recipe.cleaning import CleanSection
+from lmkit.recipe.mixture import MixturePart
 from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.recipe.options.classification import ClassificationOptions
 from lmkit.recipe.sections import DataSection
@@ -197,6 +199,22 @@ def test_scored_splits_are_transformed_but_not_filtered(tmp_path):
     assert ledgers["train"]["dropped"] == {
         "blank": 1, "max_length": 1, "drop_leaks": 1, "duplicates": 1,
     }  # fmt: skip
+
+
+def test_each_part_of_a_mixture_is_cleaned_by_itself(tmp_path):
+    one = write(tmp_path / "a.csv", ("Q", "x"), ("q", "y"), ("B", "x"))
+    two = write(tmp_path / "b.csv", ("Q", "x"), ("leak", "y"), ("A b", "y"))
+    held = write(tmp_path / "c.csv", ("LEAK", "y"), ("R", "x"))
+    parts = [MixturePart(path=one), MixturePart(path=two, repeat=2)]
+    section = CleanSection(lowercase=True, duplicates="exact", drop_leaks=True)
+    splits = open_splits(DataSection(train=parts, validation=held, clean=section), LABELS)
+    assert [texts(part) for part in parts_of(splits.train)] == [["q", "b"], ["q", "a b"]]
+    assert texts(splits.validation) == ["leak", "r"]
+    assert {name: found["dropped"] for name, found in cleaning_ledgers(splits).items()} == {
+        "train.0": {"blank": 0, "drop_leaks": 0, "duplicates": 1},
+        "train.1": {"blank": 0, "drop_leaks": 1, "duplicates": 0},
+        "validation": {"blank": 0},
+    }
 
 
 def test_equal_texts_go_to_the_same_side_once_they_are_cleaned(tmp_path):
