@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lmkit import tasks
 from lmkit.data.cache import cache_dir, read_manifest
 from lmkit.data.clean import cleaning_ledgers
 from lmkit.data.fingerprint import TABLE
@@ -42,6 +43,8 @@ def prepare(recipe: Recipe, *, as_json: bool) -> None:
         if split is not None
         for source in parts_of(split)
     }
+    if options.packing == "isolated":  # the plan of its blocks is kept beside the tokens
+        tasks.build(options).examples(splits.train, tokenizer, seed=0, training=True)
     found = _summary(corpora, time.perf_counter() - started)
     if cleaned := cleaning_ledgers(splits):
         found["cleaning"] = cleaned

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,7 +32,7 @@ def begin_manifest(
     options: RunOptions,
     splits: Splits,
     tokenizer: PreTrainedTokenizerBase,
-    ledger: dict[str, Any],
+    ledger: Mapping[str, Any],
 ) -> None:
     """Write the manifest of a run that begins, or add a session to that of one that goes on."""
     now = _now()

@@ -15,8 +15,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from lmkit import tasks
 from lmkit.commands.claim import Claim, claim, drop_replaced, take
-from lmkit.commands.examples import ledger, tell, training_examples
+from lmkit.commands.examples import training_examples
 from lmkit.commands.finish import finish
+from lmkit.commands.ledger import ledger_lines, reckon_ledger
 from lmkit.commands.manifest import begin_manifest, contents
 from lmkit.commands.rehearse import rehearse
 from lmkit.commands.resolve import Facts, batch_shape, require_same, resolve
@@ -82,8 +83,11 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     )  # fmt: skip
     if processes.is_first:
         write_text(session.folder.recipe, dump_recipe(resolved))
-        counted = ledger(parts.task, parts.splits.train, parts.train)
-        tell(counted)
+        counted = reckon_ledger(
+            resolved, parts.task, parts.splits.train, parts.train, processes.world_size
+        )
+        for line in ledger_lines(counted):
+            logger.info(line)
         begin_manifest(
             session.folder, claimed, resolved, options, parts.splits, parts.tokenizer, counted
         )

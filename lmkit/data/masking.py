@@ -5,10 +5,11 @@ stay as they are. Special tokens are never chosen and never put in. With whole w
 releases), all pieces of a word are chosen together and the share is one of words; each piece
 still draws its own 80/10/10.
 
-All that is drawn is a function of the seed, the example and the position. It comes from the Philox
-counter generator (Salmon et al. 2011) by key and counter, not from a state that moves, so that
-order, workers, batches and resuming have no part in it. Its raw 64-bit words are used, which numpy
-keeps the same between versions. Shape letters: n content tokens of an example, V vocabulary.
+All that is drawn is a function of the seed, the place in the corpus and the position. It comes from
+the Philox counter generator (Salmon et al. 2011) by key and counter, not from a state that moves,
+so that order, workers, batches and resuming have no part in it. Its raw 64-bit words are used,
+which numpy keeps the same between versions. Shape letters: n content tokens of an example, V
+vocabulary.
 """
 
 import numpy as np
@@ -68,9 +69,15 @@ class Masker:
         }
         """What a shorter example is filled up with."""
 
-    def training(self, content: Ints, *, epoch: int, index: int) -> dict[str, Ints]:
-        """The example of one epoch: `input_ids` and `labels`, each (n + 2,)."""
-        return self._mask_tokens(content, _TRAINING, epoch, index)
+    def training(self, content: Ints, *, epoch: int, place: int) -> dict[str, Ints]:
+        """The example of one epoch: `input_ids` and `labels`, each (n + 2,).
+
+        Args:
+            content: (n,) tokens.
+            epoch: What is drawn depends on it,
+            place: and on where the content begins in the corpus, in tokens.
+        """
+        return self._mask_tokens(content, _TRAINING, epoch, place)
 
     def scoring(self, content: Ints, *, document: int, piece: int) -> dict[str, Ints]:
         """The example of one piece of a document, the same in every epoch and run."""

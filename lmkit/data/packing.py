@@ -2,6 +2,7 @@
 
 `joined` lays all documents in one stream and cuts it into blocks, so that no place is padding but
 at the very end. `none` keeps each document by itself and cuts only what is longer than a block.
+`isolated` has a file of its own.
 
 Examples are keyed (epoch, index) and are a function of that key. Labels are aligned to the logits:
 `labels[t]` is what the model shall predict at position t. Shape letters: N tokens of the corpus, D
@@ -19,6 +20,8 @@ from lmkit.labels import IGNORED
 
 Packing = Literal["joined", "none"]
 Ints = npt.NDArray[np.int64]
+
+_CHUNK = 1 << 20  # documents looked at together
 
 
 class CausalBlocks:
@@ -52,6 +55,7 @@ class CausalBlocks:
         else:
             self._first = start_id
             self._offsets = corpus.offsets  # (D+1,)
+        self._alone = packing == "none"
         unpredicted = 0 if self._first is not None else 1
         self._pieces = Pieces(np.diff(self._offsets) - unpredicted, block_size)
         self._block_size = block_size
@@ -67,10 +71,13 @@ class CausalBlocks:
         return self._pieces.lengths()
 
     def ledger(self) -> dict[str, int]:
-        """What becomes of the corpus in an epoch; see `_ledger`."""
+        """What becomes of the corpus in an epoch; see `corpus_ledger`."""
         predicted = int(self.lengths.sum())
-        return _ledger(
-            self._corpus, predicted + self._input_only, len(self) * self._block_size - predicted
+        return corpus_ledger(
+            self._corpus,
+            kept=predicted + self._input_only,
+            padded=len(self) * self._block_size - predicted,
+            cut=self._pieces.cut() if self._alone else _crossing(self._corpus, self._block_size),
         )
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Ints]:
@@ -95,7 +102,8 @@ class MaskedBlocks:
         self.pad_values = masker.pad_values
         """What a shorter example is filled up with, for `pad_batch`."""
         joined = np.array([0, len(corpus.tokens)], dtype=np.int64)  # (2,)
-        self._offsets = joined if packing == "joined" else corpus.offsets
+        self._alone = packing == "none"
+        self._offsets = corpus.offsets if self._alone else joined
         self._pieces = Pieces(np.diff(self._offsets) - 1, block_size - 2)
         self._block_size = block_size
 
@@ -109,37 +117,57 @@ class MaskedBlocks:
         return self._pieces.lengths() + 2
 
     def ledger(self) -> dict[str, int]:
-        """What becomes of the corpus in an epoch; see `_ledger`."""
+        """What becomes of the corpus in an epoch; see `corpus_ledger`."""
         read, closing = int(self.lengths.sum()), len(self._offsets) - 1
-        kept = read - 2 * len(self) + closing
-        return _ledger(self._corpus, kept, len(self) * self._block_size - read)
+        content = self._block_size - 2
+        return corpus_ledger(
+            self._corpus,
+            kept=read - 2 * len(self) + closing,
+            padded=len(self) * self._block_size - read,
+            cut=self._pieces.cut() if self._alone else _crossing(self._corpus, content, closing),
+        )
 
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Ints]:
         """`input_ids` and `labels`, each (L,); masks are a function of seed, epoch and index."""
         epoch, index = key
         document, begin, end = self._pieces[index]
-        start = int(self._offsets[document])
-        content = np.array(self._corpus.tokens[start + begin : start + end], dtype=np.int64)
-        return self._masker.training(content, epoch=epoch, index=index)
+        place = int(self._offsets[document]) + begin
+        content = np.array(self._corpus.tokens[place : place + end - begin], dtype=np.int64)
+        return self._masker.training(content, epoch=epoch, place=place)
 
 
-def _ledger(corpus: Documents, kept: int, padded: int) -> dict[str, int]:
+def corpus_ledger(corpus: Documents, *, kept: int, padded: int, cut: int) -> dict[str, int]:
     """Where the tokens of a corpus go in an epoch.
 
     Returns:
-        `documents`, `bytes` (UTF-8), `tokens` (end tokens included), `kept` (tokens that a block
-        holds), `dropped` (the others) and `padded` (places of the blocks that hold none; with
-        `packing: none` a batch fills up only to its longest block).
+        `documents`, `cut` (documents that are in more than one block), `bytes` (UTF-8), `tokens`
+        (end tokens included), `kept` (tokens that a block holds), `dropped` (the others) and
+        `padded` (places of the blocks that hold none; with `packing: none` a batch fills up only to
+        its longest block).
     """
     tokens = len(corpus.tokens)
     return {
         "documents": len(corpus.offsets) - 1,
+        "cut": cut,
         "bytes": int(corpus.bytes.sum()),
         "tokens": tokens,
         "kept": kept,
         "dropped": tokens - kept,
         "padded": padded,
     }
+
+
+def _crossing(corpus: Documents, size: int, left_out: int = 0) -> int:
+    """Documents of one stream that begin in one block of `size` tokens and end in another.
+
+    The last `left_out` tokens of the stream are in no block.
+    """
+    total, offsets = len(corpus.tokens) - left_out, corpus.offsets
+    found = 0
+    for first in range(0, len(offsets) - 1, _CHUNK):
+        edges = np.minimum(offsets[first : first + _CHUNK + 1], total)
+        found += int((edges[:-1] // size < (edges[1:] - 1) // size).sum())
+    return found
 
 
 def causal_stream(

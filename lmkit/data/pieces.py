@@ -60,6 +60,14 @@ class Pieces:
         begin = number * self._stride
         return document, begin, int(min(begin + self._size, self._totals[document]))
 
+    def between(self, first: int, last: int) -> tuple[Ints, Ints, Ints]:
+        """Pieces [first, last), as far as there are any: their documents, begins and ends."""
+        indices = np.arange(first, min(last, len(self)), dtype=np.int64)
+        documents = np.searchsorted(self._ends, indices, side="right")
+        before = np.where(documents > 0, self._ends[documents - 1], 0)  # pieces of other documents
+        begins = (indices - before) * self._stride
+        return documents, begins, np.minimum(begins + self._size, self._totals[documents])
+
     def lengths(self) -> Ints:
         """The length of every piece, (P,)."""
         counts = np.diff(self._ends, prepend=0)
@@ -68,3 +76,7 @@ class Pieces:
         rest = self._totals[documents] - numbers * self._stride
         lengths: Ints = np.minimum(rest, self._size)
         return lengths
+
+    def cut(self) -> int:
+        """Documents in more than one piece."""
+        return int((self._totals > self._size).sum())

@@ -93,11 +93,16 @@ def usable_positions(config: PretrainedConfig) -> int | None:
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions <= 0:
         return None
+    return positions - first_position(config)
+
+
+def first_position(config: PretrainedConfig) -> int:
+    """The number that the model gives to the position of a sequence's first token."""
     if config.model_type == "mpnet":  # as those below, but from 2 on whatever the padding is
-        return positions - 2
+        return 2
     if config.model_type in POSITIONS_AFTER_PADDING:
-        return positions - (getattr(config, "pad_token_id", None) or 0) - 1
-    return positions
+        return (getattr(config, "pad_token_id", None) or 0) + 1
+    return 0
 
 
 def check_padding(config: PretrainedConfig) -> None:

@@ -5,7 +5,7 @@ a split, B examples of a batch, T tokens of its longest example, V vocabulary, C
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -15,8 +15,9 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from lmkit.data.sources import Row, Source
 from lmkit.errors import UsageError
 from lmkit.evaluation.interval import bootstrap_metrics
-from lmkit.labels import IGNORED
+from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.inputs import model_inputs
+from lmkit.models.isolation import Isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.base import TaskOptions
 
@@ -51,6 +52,8 @@ class Task(ABC, Generic[OptionsT]):
     """The metric by which the best checkpoint is chosen."""
     greater_is_better: ClassVar[bool] = False
     """Whether a larger `best_metric` is better."""
+    isolation: Isolation
+    """How the model reads packed documents; `build_model` sets it where batches hold any."""
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -106,9 +109,20 @@ class Task(ABC, Generic[OptionsT]):
     def detach(self, model: PreTrainedModel) -> None:
         """Undo `attach`."""
 
+    def batch_length(self, longest: int) -> int:
+        """Tokens to which the sequences of a training batch are filled up.
+
+        Args:
+            longest: those of its longest.
+        """
+        return longest
+
     def forward(self, model: PreTrainedModel, batch: Batch) -> Any:
         """The model's outputs for a batch; keys that it does not take, as `labels`, stay here."""
-        return model(**model_inputs(model, batch))
+        given: Mapping[str, Any] = batch
+        if SEGMENTS in batch:
+            given = self.isolation.inputs(model, batch)
+        return model(**model_inputs(model, given))
 
     def count(self, batch: Batch) -> int:
         """The predicted items of a batch: the divisor that `loss` is summed for."""
@@ -116,6 +130,8 @@ class Task(ABC, Generic[OptionsT]):
 
     def tokens(self, batch: Batch) -> int:
         """The tokens of the batch that are text, for the speed and the cost of a run."""
+        if SEGMENTS in batch:
+            return int((batch[SEGMENTS] > 0).sum())
         if "attention_mask" in batch:
             return int(batch["attention_mask"].sum())
         return int(batch["input_ids"].numel())

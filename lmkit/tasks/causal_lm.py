@@ -16,7 +16,9 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from lmkit.data.collate import pad_batch
+from lmkit.data.isolated import IsolatedCausalBlocks
 from lmkit.data.packing import CausalBlocks
+from lmkit.data.packing_plan import Cut, plan_packing
 from lmkit.data.sources import Source, column
 from lmkit.data.token_cache import tokenize_corpus
 from lmkit.data.token_parts import tokens_of
@@ -24,14 +26,15 @@ from lmkit.data.tokenizer import end_token_id, start_token_id
 from lmkit.data.windows import CausalWindows
 from lmkit.errors import ModelError
 from lmkit.evaluation import baselines, perplexity
-from lmkit.labels import IGNORED
+from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.head import OutputHead
 from lmkit.models.inspecting import probe_length, saved_with_head, vocabulary_size
+from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
-PAD_VALUES = {"input_ids": 0, "labels": IGNORED}  # any id will do: nothing sees it
+PAD_VALUES = {"input_ids": 0, "labels": IGNORED, SEGMENTS: 0}  # any id will do: nothing sees it
 
 
 class CausalLM(Task[CausalLMOptions]):
@@ -50,7 +53,8 @@ class CausalLM(Task[CausalLMOptions]):
         """A causal model with `block_size` positions or more.
 
         Raises:
-            ModelError: the architecture sees later tokens, so its loss would mean nothing.
+            ModelError: the architecture sees later tokens, so its loss would mean nothing; or it
+                cannot keep the documents of a block apart (`packing: isolated`).
         """
         model = loader.load(AutoModelForCausalLM, tokenizer, positions=self.options.block_size)
         if sees_later_tokens(model):
@@ -58,6 +62,8 @@ class CausalLM(Task[CausalLMOptions]):
                 f"model: {model.config.model_type} lets a token see those after it, so predicting "
                 "them means nothing; set model.config.is_decoder: true, or use task.name: masked_lm"
             )
+        if self.options.packing == "isolated":
+            self.isolation = find_isolation(model, block_size=self.options.block_size, causal=True)
         return model
 
     def examples(
@@ -73,22 +79,33 @@ class CausalLM(Task[CausalLMOptions]):
         corpus = tokenize_corpus(source, tokenizer, text_column=options.text_column)
         start, end = start_token_id(tokenizer), end_token_id(tokenizer)
         size, pad = options.block_size, PAD_VALUES["input_ids"]
-        if training:
-            return CausalBlocks(
-                corpus, block_size=size, packing=options.packing,
-                start_id=start, end_id=end, pad_id=pad,
-            )  # fmt: skip
-        return CausalWindows(
-            corpus, block_size=size, stride=options.stride, start_id=start, pad_id=pad
-        )
+        if not training:
+            return CausalWindows(
+                corpus, block_size=size, stride=options.stride, start_id=start, pad_id=pad
+            )
+        if options.packing == "isolated":
+            plan = plan_packing(corpus, Cut(size, around=0, unread=0 if start is not None else 1))
+            return IsolatedCausalBlocks(corpus, plan, start_id=start, pad_id=pad)
+        return CausalBlocks(
+            corpus, block_size=size, packing=options.packing,
+            start_id=start, end_id=end, pad_id=pad,
+        )  # fmt: skip
 
-    def ledger(self, examples: CausalBlocks) -> dict[str, int]:
-        """Documents, bytes and tokens; kept, dropped (none) and padded."""
+    def ledger(self, examples: CausalBlocks | IsolatedCausalBlocks) -> dict[str, int]:
+        """Documents, bytes and tokens; cut, kept, dropped (none) and padded."""
         return examples.ledger()
 
+    def batch_length(self, longest: int) -> int:
+        """That of a block where documents are isolated, so that a compiled model stays compiled."""
+        return self.options.block_size if self.options.packing == "isolated" else longest
+
     def collate(self, features: list[Features]) -> Batch:
-        """Ids and aligned labels (B, T). No mask: what follows a token cannot change its state."""
-        return pad_batch(features, pad_values=PAD_VALUES)
+        """Ids and aligned labels (B, T), and segments where documents are isolated.
+
+        No mask: what follows a token cannot change its state.
+        """
+        width = self.options.block_size if SEGMENTS in features[0] else None
+        return pad_batch(features, pad_values=PAD_VALUES, pad_to_multiple=width)
 
     def attach(self, model: PreTrainedModel) -> None:
         """Leave out the logits that nobody needs."""

@@ -152,7 +152,8 @@ class Classification(Task[ClassificationOptions]):
 
     def ledger(self, examples: EncodedTexts) -> dict[str, int]:
         """Texts and their tokens, and how many texts were cut at `max_length`."""
-        return {**super().ledger(examples), "cut": examples.cut}
+        counts = super().ledger(examples)
+        return {"examples": counts["examples"], "cut": examples.cut, "tokens": counts["tokens"]}
 
     def collate(self, features: list[Features]) -> Batch:
         """Ids (B, T), padded to the longest, and labels (B,); a mask where there is padding."""

@@ -17,16 +17,19 @@ from transformers import (
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from lmkit.data.collate import pad_batch
+from lmkit.data.isolated import IsolatedMaskedBlocks
 from lmkit.data.masking import Masker
 from lmkit.data.packing import MaskedBlocks
+from lmkit.data.packing_plan import Cut, plan_packing
 from lmkit.data.sources import Source
 from lmkit.data.token_cache import tokenize_corpus
 from lmkit.data.token_parts import tokens_of
 from lmkit.data.windows import MaskedWindows
 from lmkit.evaluation import baselines, perplexity
-from lmkit.labels import IGNORED
+from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.head import OutputHead
 from lmkit.models.inspecting import saved_with_head
+from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.masked_lm import MaskedLMOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
@@ -45,8 +48,16 @@ class MaskedLM(Task[MaskedLMOptions]):
     def build_model(
         self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
     ) -> PreTrainedModel:
-        """A masked model with `block_size` positions or more."""
-        return loader.load(AutoModelForMaskedLM, tokenizer, positions=self.options.block_size)
+        """A masked model with `block_size` positions or more.
+
+        Raises:
+            ModelError: it cannot keep the documents of a block apart (`packing: isolated`).
+        """
+        size = self.options.block_size
+        model = loader.load(AutoModelForMaskedLM, tokenizer, positions=size)
+        if self.options.packing == "isolated":
+            self.isolation = find_isolation(model, block_size=size, causal=False)
+        return model
 
     def examples(
         self, source: Source, tokenizer: PreTrainedTokenizerBase, *, seed: int, training: bool
@@ -60,19 +71,31 @@ class MaskedLM(Task[MaskedLMOptions]):
             whole_word=options.whole_word_masking,
             seed=seed,
         )
-        self.pad_values = masker.pad_values
-        if training:
-            return MaskedBlocks(
-                corpus, masker, block_size=options.block_size, packing=options.packing
-            )
-        return MaskedWindows(corpus, masker, block_size=options.block_size)
+        self.pad_values = masker.pad_values | {SEGMENTS: 0}
+        size = options.block_size
+        if not training:
+            return MaskedWindows(corpus, masker, block_size=size)
+        if options.packing == "isolated":
+            plan = plan_packing(corpus, Cut(size, around=2, unread=1))
+            return IsolatedMaskedBlocks(corpus, plan, masker)
+        return MaskedBlocks(corpus, masker, block_size=size, packing=options.packing)
 
-    def ledger(self, examples: MaskedBlocks) -> dict[str, int]:
-        """Documents, bytes and tokens; kept, dropped (none) and padded."""
+    def ledger(self, examples: MaskedBlocks | IsolatedMaskedBlocks) -> dict[str, int]:
+        """Documents, bytes and tokens; cut, kept, dropped (none) and padded."""
         return examples.ledger()
 
+    def batch_length(self, longest: int) -> int:
+        """That of a block where documents are isolated, so that a compiled model stays compiled."""
+        return self.options.block_size if self.options.packing == "isolated" else longest
+
     def collate(self, features: list[Features]) -> Batch:
-        """Masked ids and labels (B, T); an attention mask only where there is padding."""
+        """Masked ids and labels (B, T), and what keeps tokens apart.
+
+        That is an attention mask where there is padding, or segments where documents are isolated.
+        """
+        if SEGMENTS in features[0]:
+            width = self.options.block_size
+            return pad_batch(features, pad_values=self.pad_values, pad_to_multiple=width)
         batch = pad_batch(features, pad_values=self.pad_values, attention_mask=True)
         if bool(batch["attention_mask"].all()):
             del batch["attention_mask"]  # attention without a mask is faster, and equal

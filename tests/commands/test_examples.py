@@ -1,11 +1,10 @@
 """Training examples of a source and of a mixture, and what is told of them."""
 
-import logging
-
 import pytest
 
 from lmkit import tasks
-from lmkit.commands.examples import ledger, tell, training_examples
+from lmkit.commands.examples import training_examples
+from lmkit.commands.ledger import count_data, ledger_lines
 from lmkit.data.mixed import MixedExamples
 from lmkit.data.sources import open_splits
 from lmkit.errors import DataError
@@ -34,10 +33,10 @@ def data(tmp_path):
 def made(section, tokenizer):
     task, train = tasks.build(OPTIONS), open_splits(section, OPTIONS).train
     examples = training_examples(task, train, tokenizer, seed=3)
-    return examples, ledger(task, train, examples)
+    return examples, count_data(task, train, examples)
 
 
-def test_the_ledger_of_a_mixture(data, tiny_bert_tokenizer, caplog):
+def test_the_ledger_of_a_mixture(data, tiny_bert_tokenizer):
     examples, found = made(data({"weight": 1}, {"weight": 4}), tiny_bert_tokenizer)
     assert isinstance(examples, MixedExamples)
     one, other = found["parts"]
@@ -50,13 +49,12 @@ def test_the_ledger_of_a_mixture(data, tiny_bert_tokenizer, caplog):
     assert found["documents"] == 36
     assert found["tokens"] == one["tokens"] + other["tokens"]
     assert (found["dropped"], found["examples"]) == (0, len(examples))
-    with caplog.at_level(logging.INFO):
-        tell(found)
-    assert "20.00% asked), in 1 passes over" in caplog.text
-    assert f"{len(examples):,} examples" in caplog.text
+    first, _, whole = ledger_lines(found)
+    assert "20.00% asked), in 1 passes over" in first
+    assert f"{len(examples):,} examples" in whole
 
 
-def test_repeats_and_limits_are_told(data, tiny_bert_tokenizer, caplog):
+def test_repeats_and_limits_are_told(data, tiny_bert_tokenizer):
     section = data({}, {"repeat": 2}, max_tokens=40)
     _, found = made(section, tiny_bert_tokenizer)
     assert [part["repeat"] for part in found["parts"]] == [1, 2]
@@ -64,9 +62,7 @@ def test_repeats_and_limits_are_told(data, tiny_bert_tokenizer, caplog):
     assert [part["max_tokens"] for part in found["parts"]] == [40, 40]
     tokens = [part["tokens"] for part in found["parts"]]
     assert all(39 <= count <= 40 for count in tokens)  # 39 where only an end token had room
-    with caplog.at_level(logging.INFO):
-        tell(found)
-    assert f"(repeat 2), in 2 passes over {tokens[1]} tokens" in caplog.text
+    assert f"(repeat 2), in 2 passes over {tokens[1]} tokens" in ledger_lines(found)[1]
 
 
 def test_a_part_that_is_repeated_is_masked_anew(data, tiny_bert_tokenizer):

@@ -24,7 +24,7 @@ def assert_share(hits, draws, share):
 
 def test_shares_are_bert_s(word_tokenizer):
     content = np.tile(np.arange(5, 65), 1000)
-    item = masker(word_tokenizer).training(content, epoch=0, index=0)
+    item = masker(word_tokenizer).training(content, epoch=0, place=0)
     inputs, labels = item["input_ids"][1:-1], item["labels"][1:-1]
     chosen = labels != -100
     assert np.array_equal(labels[chosen], content[chosen])
@@ -42,7 +42,7 @@ def test_shares_are_bert_s(word_tokenizer):
 
 def test_neighbours_are_chosen_independently(word_tokenizer):
     content = np.full(60_000, 9)
-    chosen = masker(word_tokenizer).training(content, epoch=0, index=0)["labels"][1:-1] != -100
+    chosen = masker(word_tokenizer).training(content, epoch=0, place=0)["labels"][1:-1] != -100
     assert_share((chosen[1:] & chosen[:-1]).sum(), len(content) - 1, 0.15**2)
 
 
@@ -50,11 +50,11 @@ def test_examples_and_epochs_are_independent(word_tokenizer):
     content = np.full(20_000, 9)
     rule = masker(word_tokenizer)
     items = [
-        rule.training(content, epoch=0, index=0),
-        rule.training(content, epoch=1, index=0),
-        rule.training(content, epoch=0, index=1),
+        rule.training(content, epoch=0, place=0),
+        rule.training(content, epoch=1, place=0),
+        rule.training(content, epoch=0, place=1),
         rule.scoring(content, document=0, piece=0),
-        masker(word_tokenizer, seed=1).training(content, epoch=0, index=0),
+        masker(word_tokenizer, seed=1).training(content, epoch=0, place=0),
     ]
     chosen = [item["labels"][1:-1] != -100 for item in items]
     for number, one in enumerate(chosen):
@@ -65,8 +65,8 @@ def test_examples_and_epochs_are_independent(word_tokenizer):
 def test_masks_do_not_depend_on_what_follows(word_tokenizer):
     rule = masker(word_tokenizer)
     content = np.tile(np.arange(5, 65), 3)
-    whole = rule.training(content, epoch=2, index=9)
-    part = rule.training(content[:60], epoch=2, index=9)
+    whole = rule.training(content, epoch=2, place=9)
+    part = rule.training(content[:60], epoch=2, place=9)
     assert np.array_equal(whole["input_ids"][:61], part["input_ids"][:61])
 
 
@@ -81,7 +81,7 @@ def test_golden_masks(word_tokenizer):
 def test_specials_stay_and_something_is_predicted(word_tokenizer, ids, seed, whole_word):
     content = np.array(ids, dtype=np.int64)
     rule = masker(word_tokenizer, whole_word, seed, probability=0.01)
-    item = rule.training(content, epoch=1, index=2)
+    item = rule.training(content, epoch=1, place=2)
     chosen = item["labels"] != -100
     special = np.isin(np.concatenate([[CLS], content, [SEP]]), range(5))
     assert (item["input_ids"][0], item["input_ids"][-1]) == (CLS, SEP)
@@ -93,7 +93,7 @@ def test_whole_words_are_hidden_whole(word_tokenizer):
     text = "the unhappiness, running quick fox people " * 400
     content = np.array(word_tokenizer(text, add_special_tokens=False)["input_ids"])
     rule = masker(word_tokenizer, whole_word=True)
-    chosen = rule.training(content, epoch=0, index=0)["labels"][1:-1] != -100
+    chosen = rule.training(content, epoch=0, place=0)["labels"][1:-1] != -100
     # Independently: a word begins at each token that does not start with ##.
     tokens = word_tokenizer.convert_ids_to_tokens(content.tolist())
     words = np.cumsum([not token.startswith("##") for token in tokens]) - 1

@@ -16,8 +16,9 @@ class CausalLMOptions(TaskOptions):
     """The task."""
     block_size: int = Field(default=1024, ge=2)
     """Tokens a training sequence holds; at most the positions of the model."""
-    packing: Literal["joined", "none"] = "joined"
-    """`joined`: one stream of documents cut into blocks. `none`: each document by itself."""
+    packing: Literal["joined", "isolated", "none"] = "joined"
+    """`joined`: one stream of documents cut into blocks. `isolated`: several documents in a block
+    that do not see one another. `none`: each document by itself, padded."""
     text_column: str = "text"
     """The column that holds the text."""
     stride: int | None = Field(default=None, ge=1)

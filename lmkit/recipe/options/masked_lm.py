@@ -16,8 +16,9 @@ class MaskedLMOptions(TaskOptions):
     """The task."""
     block_size: int = Field(default=512, ge=8)
     """Tokens a training sequence holds, [CLS] and [SEP] included."""
-    packing: Literal["joined", "none"] = "joined"
-    """`joined`: one stream of documents cut into blocks. `none`: each document by itself."""
+    packing: Literal["joined", "isolated", "none"] = "joined"
+    """`joined`: one stream of documents cut into blocks. `isolated`: several documents in a block
+    that do not see one another. `none`: each document by itself, padded."""
     text_column: str = "text"
     """The column that holds the text."""
     mlm_probability: float = Field(default=0.15, gt=0.0, lt=1.0)
