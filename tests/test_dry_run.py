@@ -27,7 +27,14 @@ def test_nothing_is_written(cli, small_recipe: Path, tmp_path: Path) -> None:
     assert snapshot(tmp_path, cache) == before
 
 
-@pytest.mark.parametrize("sets", [(), ("train.max_steps=-1", "train.num_train_epochs=2")])
+@pytest.mark.parametrize(
+    "sets",
+    [
+        (),
+        ("train.max_steps=-1", "train.num_train_epochs=2"),
+        ("task.packing=isolated", "task.block_size=48"),
+    ],
+)
 def test_its_numbers_are_right(cli, small_recipe: Path, sets: tuple[str, ...]) -> None:
     words = [word for key in sets for word in ("--set", key)]
     guessed = json.loads(cli("pretrain", small_recipe, "--dry-run", "--json", *words).out)

@@ -83,6 +83,7 @@ CASES = {
         "train.per_device_train_batch_size=3", "train.train_sampling_strategy=group_by_length",
         "task.packing=none",
     ),
+    "documents isolated": ("task.packing=isolated", "task.block_size=48"),
 }  # fmt: skip
 
 

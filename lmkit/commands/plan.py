@@ -116,6 +116,7 @@ def _reckon(recipe: Recipe, found: Look) -> Plan:
     )
     if attention.value is not None:
         found.model.set_attn_implementation(attention.value)
+        found.task.prove(found.model)
     cost = estimate(
         found.model, optim=recipe.train.optim, micro_batch=shape.micro, sequence=sequence,
         total_tokens=round(steps / per_epoch * tokens),

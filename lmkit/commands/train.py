@@ -156,6 +156,7 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     attention = _attention(recipe, parts, precision.value, processes.world_size, claimed.earlier)
     if attention.value is not None:
         parts.model.set_attn_implementation(attention.value)
+        parts.task.prove(parts.model)
     if processes.is_first:
         logger.info("attention %s: %s", attention.value or "unchanged", attention.reason)
     facts = Facts(

@@ -89,6 +89,15 @@ class Task(ABC, Generic[OptionsT]):
     ) -> PreTrainedModel:
         """The model of the recipe with this task's head, in training precision."""
 
+    def prove(self, model: PreTrainedModel) -> None:
+        """Show that the model does what the options ask of it, with the attention kernel it has.
+
+        Done by `build_model`, and again where the kernel is changed.
+
+        Raises:
+            ModelError: it does not; says what to use instead.
+        """
+
     @abstractmethod
     def examples(
         self, source: Source, tokenizer: PreTrainedTokenizerBase, *, seed: int, training: bool

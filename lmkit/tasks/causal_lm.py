@@ -62,9 +62,13 @@ class CausalLM(Task[CausalLMOptions]):
                 f"model: {model.config.model_type} lets a token see those after it, so predicting "
                 "them means nothing; set model.config.is_decoder: true, or use task.name: masked_lm"
             )
+        self.prove(model)
+        return model
+
+    def prove(self, model: PreTrainedModel) -> None:
+        """Find out how this model, with its attention kernel, keeps packed documents apart."""
         if self.options.packing == "isolated":
             self.isolation = find_isolation(model, block_size=self.options.block_size, causal=True)
-        return model
 
     def examples(
         self,

@@ -55,9 +55,13 @@ class MaskedLM(Task[MaskedLMOptions]):
         """
         size = self.options.block_size
         model = loader.load(AutoModelForMaskedLM, tokenizer, positions=size)
-        if self.options.packing == "isolated":
-            self.isolation = find_isolation(model, block_size=size, causal=False)
+        self.prove(model)
         return model
+
+    def prove(self, model: PreTrainedModel) -> None:
+        """Find out how this model, with its attention kernel, keeps packed documents apart."""
+        if self.options.packing == "isolated":
+            self.isolation = find_isolation(model, block_size=self.options.block_size, causal=False)
 
     def examples(
         self, source: Source, tokenizer: PreTrainedTokenizerBase, *, seed: int, training: bool

@@ -41,6 +41,18 @@ def test_the_numbers_are_those_of_the_corpus(
     assert [again[key] for key in ("documents", "tokens")] == [len(files), found["tokens"]]
 
 
+def test_the_plan_of_isolated_blocks_is_prepared_too(tiny_corpus: Path) -> None:
+    plans = Path(os.environ["LMKIT_CACHE"], "packing")
+    data.prepare(recipe(tiny_corpus), as_json=True)
+    assert not plans.exists()
+    for size in (32, 64):
+        task = f"{{name: causal_lm, block_size: {size}, packing: isolated}}"
+        data.prepare(recipe(tiny_corpus, task), as_json=True)
+    assert len(list(plans.glob("*/meta.json"))) == 2
+    # one of each split: they know no block size
+    assert len(list(plans.parent.glob("tokens/*/meta.json"))) == 2
+
+
 def test_lines_for_people(tiny_corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data.prepare(recipe(tiny_corpus), as_json=False)
     out = capsys.readouterr().out

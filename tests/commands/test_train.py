@@ -8,8 +8,10 @@ import pytest
 from lmkit.commands import train
 from lmkit.commands.train import prepare, resume_command
 from lmkit.errors import DataError, ModelError
+from lmkit.models.isolation import find_isolation
 from lmkit.recipe.load import load_recipe
 from lmkit.recipe.run_options import RunOptions
+from lmkit.tasks import causal_lm
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +85,18 @@ def test_what_auto_became_stays(cli, small_recipe: Path) -> None:
     Path("run/checkpoints/checkpoint-8").rename("run/gone")
     again = cli("pretrain", small_recipe, "-o", "run", *auto, "--resume")
     assert "precision float16" in again.err
+
+
+def test_isolation_is_proved_for_the_kernel_that_trains(cli, small_recipe, monkeypatch) -> None:
+    proved = []
+
+    def find(model, **asked):
+        proved.append(model.config._attn_implementation)
+        return find_isolation(model, **asked)
+
+    monkeypatch.setattr(causal_lm, "find_isolation", find)
+    words = ("task.packing=isolated", "train.precision=bfloat16", "train.max_steps=1")
+    ended = cli("pretrain", small_recipe, "-o", "run", *(f"--set={word}" for word in words))
+    assert ended.code == 0, ended.err
+    assert proved == ["sdpa", "eager"]
+    assert load_recipe("run/recipe.yaml").model.attn_implementation == "eager"

@@ -130,6 +130,17 @@ def test_the_ledger_counts_what_is_in_the_blocks(make_corpus, packing, start, do
     assert found["tokens"] == found["kept"] == tokens
     assert found["dropped"] == 0
     assert found["padded"] == len(blocks) * size - inputs
+    unpredicted = 1 if packing == "none" and start is None else 0
+    assert found["cut"] == cut_of([len(d) - unpredicted for d in documents], size, packing)
+
+
+def cut_of(totals, size, packing):
+    """Documents in more than one block, by writing down the block of every token."""
+    stream = [document for document, total in enumerate(totals) for _ in range(total)]
+    if packing == "none":
+        return sum(total > size for total in totals)
+    blocks = {(document, place // size) for place, document in enumerate(stream)}
+    return sum(count > 1 for count in Counter(document for document, _ in blocks).values())
 
 
 @pytest.mark.parametrize("packing", ["joined", "none"])
@@ -146,3 +157,7 @@ def test_the_masked_ledger_counts_the_closing_tokens(
     assert found["tokens"] == sum(len(document) + 1 for document in documents)
     read = sum(len(blocks[0, i]["input_ids"]) for i in range(len(blocks)))
     assert found["padded"] == 10 * len(blocks) - read
+    totals = [len(document) + (packing == "joined") for document in documents]
+    if packing == "joined":
+        totals[-1] -= 1  # its end is the closing [SEP]
+    assert found["cut"] == cut_of(totals, 8, packing)

@@ -29,6 +29,11 @@ def test_pieces_equal_a_plain_loop(totals, size, overlap, keep_empty):
     assert len(pieces) == len(expected)
     assert [pieces[number] for number in range(len(pieces))] == expected
     assert pieces.lengths().tolist() == [end - begin for _, begin, end in expected]
+    assert pieces.cut() == sum(total > size for total in totals)
+    for first in range(0, len(expected) + 1, 3):
+        between = pieces.between(first, first + 4)
+        found = zip(*(part.tolist() for part in between), strict=True)
+        assert list(found) == expected[first : first + 4]
 
 
 @pytest.mark.parametrize("index", [-1, 3])
