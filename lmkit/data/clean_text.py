@@ -7,7 +7,6 @@ last and closes the gaps that the others leave.
 
 import html
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import cache, partial
@@ -20,6 +19,7 @@ from lmkit.recipe.cleaning import CleanSection
 Transform = Callable[[str], str]
 
 _TRANSFORMS = ("html", "unicode", "replace", "lowercase", "stop_words", "whitespace")
+_PLANE = 0x10000  # all scripts of the lists are below; sets of higher characters are slow
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -137,10 +137,7 @@ def _word() -> re.Pattern[str]:
 
     To `\w` the marks that many scripts write vowels with are no part of a word; here they are.
     """
-    marks = [
-        chr(code)
-        for code in range(sys.maxunicode + 1)
-        if unicodedata.category(chr(code)) in ("Mn", "Mc")
-    ]
-    letter = rf"[\w{''.join(marks)}]"
-    return re.compile(rf"({letter}+(?:['’]{letter}+)*)([ \t]?)")
+    codes = range(_PLANE)
+    marks = "".join(chr(code) for code in codes if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+    run = rf"\w+(?:[{marks}]\w*)*"
+    return re.compile(rf"({run}(?:['’]{run})*)([ \t]?)")
