@@ -1,5 +1,7 @@
 """`lmkit data`: the token cache, and filling it ahead of a run."""
 
+from typing import Annotated
+
 import typer
 
 from lmkit.cli.options import Json, Overrides, Quiet, RecipeArgument
@@ -13,14 +15,34 @@ app.add_typer(cache, name="cache")
 def prepare(
     recipe: RecipeArgument,
     overrides: Overrides = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare every hash of what is there; prepare nothing.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Make share I of N, on one of N machines."),
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="Join the shares that N machines have made.")
+    ] = False,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Where shares are: a folder or URL (s3://, gs://, ...); by default the cache.",
+        ),
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
 ) -> None:
     """Tokenize the data of a recipe into the cache, as a run would before its first step."""
-    from lmkit.commands.data import prepare
+    from lmkit.commands.data import PrepareOptions, prepare
     from lmkit.recipe.load import load_recipe
 
-    prepare(load_recipe(recipe, overrides or ()), as_json=as_json)
+    options = PrepareOptions(as_json, verify, shard, merge, output)
+    prepare(load_recipe(recipe, overrides or ()), options)
 
 
 @cache.command("list")

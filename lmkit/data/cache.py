@@ -8,7 +8,6 @@ one removes it. A lock beside each entry makes two runs that start together prep
 """
 
 import errno
-import hashlib
 import json
 import logging
 import os
@@ -24,15 +23,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from lmkit.data.integrity import MANIFEST, mark_damaged, sha256_of
+from lmkit.data.integrity import damage as damage
+from lmkit.data.integrity import read_manifest as read_manifest
 from lmkit.errors import CacheError
 
 logger = logging.getLogger(__name__)
 
-MANIFEST = "meta.json"
-
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
-_HASH_CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,7 @@ class CacheMissError(Exception):
 
 _reading_only: ContextVar[bool] = ContextVar("reading_only", default=False)
 _scratch: ContextVar[Path | None] = ContextVar("scratch", default=None)
+_verifying: ContextVar[bool] = ContextVar("verifying", default=False)
 
 
 @contextmanager
@@ -70,6 +70,21 @@ def reading_only() -> Iterator[None]:
 def is_reading_only() -> bool:
     """Whether nothing may be written to the cache here."""
     return _reading_only.get()
+
+
+@contextmanager
+def verifying() -> Iterator[None]:
+    """Every entry that is used inside is read whole; nothing is prepared.
+
+    What is absent raises `CacheMissError`; what is damaged raises `CacheError`, and is prepared
+    again by whoever needs it next.
+    """
+    token = _verifying.set(True)
+    try:
+        with reading_only():
+            yield
+    finally:
+        _verifying.reset(token)
 
 
 @contextmanager
@@ -103,8 +118,12 @@ def entry(folder: Path, write: Callable[[Path], Mapping[str, Any]]) -> Entry:
     Raises:
         CacheError: The cache cannot be written or its disk is full.
     """
-    if folder.is_dir() and damage(folder) is None:
+    found = damage(folder, contents=_verifying.get()) if folder.is_dir() else "absent"
+    if found is None:
         return Entry(folder, read_manifest(folder), hit=True, reason="found")
+    if _verifying.get() and found != "absent":
+        mark_damaged(folder, found)
+        raise CacheError(f"{folder}: damaged: {found}; prepare it again: leave out --verify")
     if _reading_only.get():
         raise CacheMissError(str(folder))
     try:
@@ -156,7 +175,7 @@ def publish(temporary: Path, final: Path, meta: Mapping[str, Any] | None = None)
     files = {}
     for file in sorted(path for path in temporary.rglob("*") if path.is_file()):
         name = file.relative_to(temporary).as_posix()
-        files[name] = {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+        files[name] = {"bytes": file.stat().st_size, "sha256": sha256_of(file)}
         with file.open("rb+") as handle:
             os.fsync(handle.fileno())
     manifest = temporary / MANIFEST
@@ -173,36 +192,6 @@ def publish(temporary: Path, final: Path, meta: Mapping[str, Any] | None = None)
         return False
     _sync_folder(final.parent)
     return True
-
-
-def damage(folder: Path, *, contents: bool = False) -> str | None:
-    """What is wrong with an entry, or None if it is whole.
-
-    Args:
-        folder: The entry.
-        contents: Also read every file and compare its SHA-256; else only sizes are looked at.
-    """
-    try:
-        files = read_manifest(folder)["files"].items()
-    except FileNotFoundError:
-        return f"{MANIFEST} is missing"
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return f"{MANIFEST} cannot be read"
-    for name, expected in files:
-        file = folder / name
-        if not file.is_file():
-            return f"{name} is missing"
-        if (size := file.stat().st_size) != expected["bytes"]:
-            return f"{name} has {size:,} bytes instead of {expected['bytes']:,}"
-        if contents and _sha256(file) != expected["sha256"]:
-            return f"{name} has other content than was written (its SHA-256 differs)"
-    return None
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an entry."""
-    meta: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    return meta
 
 
 @contextmanager
@@ -266,14 +255,6 @@ def _explain(error: OSError, folder: Path, written: int = 0) -> CacheError | Non
             f"{where}: the cache cannot be written ({error.strerror}); {cure} that you may write to"
         )
     return None
-
-
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with file.open("rb") as handle:
-        while chunk := handle.read(_HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:

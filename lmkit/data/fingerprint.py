@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit.data.cache import cache_dir, is_reading_only
+from lmkit.data.rows import Source
 from lmkit.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 TABLE = "file-hashes.json"
 _ENTRIES = 50_000  # the newest are kept
 _CHUNK = 1 << 20  # bytes
+_PLAIN = (".txt", ".text", ".md")  # a file of these is all text
 # A write in the same tick of the file system's clock as the hashing leaves no trace in the times.
 _SETTLED = 2_000_000_000  # nanoseconds
 
@@ -52,6 +54,27 @@ def file_hashes(paths: Sequence[Path]) -> list[tuple[int, str]]:
         hashes.append((state.st_size, known[key]))
     _save(table)
     return hashes
+
+
+def require_unchanged(source: Source) -> None:
+    """See that the files of a split still hold what its fingerprint was taken of.
+
+    Raises:
+        DataError: one does not.
+    """
+    files = [file for file in source.describe() if Path(str(file.get("path"))).is_absolute()]
+    hashes = file_hashes([Path(file["path"]) for file in files])
+    for file, (_, sha256) in zip(files, hashes, strict=True):
+        if file.get("sha256") != sha256:
+            raise DataError(f"{file['path']}: the file changed while it was read; start again")
+
+
+def expected_bytes(source: Source) -> int | None:
+    """About how many bytes of text a split has; None where files do not tell."""
+    files = source.describe()
+    if any("part" in file or not str(file.get("path")).endswith(_PLAIN) for file in files):
+        return None
+    return sum(int(file["bytes"]) for file in files)
 
 
 def combined(parts: Any) -> str:

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from lmkit.data.fingerprint import combined
 from lmkit.data.rows import Row, Source
 
@@ -72,29 +75,30 @@ def with_part(source: Source, part: str) -> list[dict[str, Any]]:
 class Tokenized(NamedTuple):
     """Some documents, tokenized: those of a batch."""
 
-    flat: list[int]
-    """Their ids one after another, each document with its end token."""
-    ends: list[int]
-    """(D,) where each document ends, counted from the begin of the corpus."""
+    ids: npt.NDArray[Any]
+    """Of one document after another, each with its end token."""
+    lengths: npt.NDArray[np.int64]
+    """(D,) tokens of each, end included."""
     sizes: list[int]
     """(D,) UTF-8 bytes of each text."""
 
 
-def cut_at(limit: int, batch: Tokenized, end_id: int) -> tuple[Tokenized, bool]:
-    """As much of a batch as a limit leaves, and whether it is reached.
+def cut_at(room: int, batch: Tokenized, end_id: int) -> Tokenized:
+    """As much of a batch as fits into `room` tokens, two at least.
 
-    The last document is cut so that its end token is token number `limit`; of its bytes as large a
+    The last document is cut so that its end token is the last that fits; of its bytes as large a
     share is told as of its tokens. Where there is room for an end token only, it is left out.
     """
-    flat, ends, sizes = batch
-    if not ends or ends[-1] < limit:
-        return batch, False
-    number = next(k for k, end in enumerate(ends) if end >= limit)
-    first = ends[-1] - len(flat)  # of the batch
-    start = ends[number - 1] if number else first
-    room, tokens = limit - start - 1, ends[number] - start - 1
-    if room < 1:
-        return Tokenized(flat[: start - first], ends[:number], sizes[:number]), True
-    kept = [*flat[: limit - first - 1], end_id]
-    size = round(sizes[number] * room / tokens)
-    return Tokenized(kept, [*ends[:number], limit], [*sizes[:number], size]), True
+    ids, lengths, sizes = batch
+    if len(ids) <= room:
+        return batch
+    ends = np.cumsum(lengths)  # (D,)
+    number = int(np.searchsorted(ends, room))  # the document that is cut
+    start = int(ends[number] - lengths[number])
+    left = room - start - 1  # tokens of its text
+    if left < 1:
+        return Tokenized(ids[:start], lengths[:number], sizes[:number])
+    kept = ids[:room].copy()
+    kept[-1] = end_id
+    size = round(sizes[number] * left / (int(lengths[number]) - 1))
+    return Tokenized(kept, np.append(lengths[:number], left + 1), [*sizes[:number], size])

@@ -10,12 +10,16 @@ Format 1 is a folder `tokens/<key>/` of the cache:
 
 The key is a SHA-256 of the content: of the documents, of the tokenizer and of what else decides the
 ids. Paths and times are no part of it. No start token is stored, so that every layout can be made.
+
+Until an entry is whole its finished shards lie in `shards/<key>/` (see shards.py); a run that was
+killed goes on after them.
 """
 
 import hashlib
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,14 +29,22 @@ import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.cache import cache_dir, entry, read_manifest
+from lmkit.data.fingerprint import expected_bytes, require_unchanged
 from lmkit.data.rows import Source
-from lmkit.data.token_writer import write_tokens
+from lmkit.data.shards import ShardStore
+from lmkit.data.token_joiner import Written, join_shards
+from lmkit.data.token_writer import write_shards
 from lmkit.data.tokenizer import end_token_id, tokenizer_fingerprint
-from lmkit.errors import TokenizerError
+from lmkit.errors import LmkitError, TokenizerError
 
 logger = logging.getLogger(__name__)
 
 FORMAT = 1
+_PARTS = {
+    "data": ("source",),
+    "tokenizer": ("tokenizer", "end_token"),
+    "options": ("text_column",),
+}  # of the content that makes a key, for messages
 
 Integers = npt.NDArray[Any]
 
@@ -81,6 +93,49 @@ class TokenCorpus:
         return open_corpus, (self.folder, self.hit, self.seconds)
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What decides the ids of a split: the key of its entry, and what that is made of."""
+
+    source: Source
+    tokenizer: PreTrainedTokenizerBase
+    text_column: str
+    dtype: str
+    """Of the ids on disk."""
+    content: dict[str, Any]
+    key: str
+
+    def shards(self, place: str | Path | None = None) -> ShardStore:
+        """Its shards, in the cache or elsewhere."""
+        return ShardStore(cache_dir() / "shards" if place is None else place, self.key)
+
+
+def identify(
+    source: Source,
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    text_column: str,
+    vocab_limit: int | None = None,
+) -> Identity:
+    """The key of a split and its parts; arguments and errors are those of `tokenize_corpus`."""
+    largest = _largest_id(tokenizer)
+    if vocab_limit is not None and largest >= vocab_limit:
+        raise TokenizerError(
+            f"the tokenizer's largest id is {largest}, but the model's vocabulary has "
+            f"{vocab_limit} entries (ids 0 to {vocab_limit - 1}); use the model's own tokenizer or "
+            f"a model with a `vocab_size` of at least {largest + 1}"
+        )
+    content = {
+        "source": source.fingerprint(),
+        "tokenizer": tokenizer_fingerprint(tokenizer),
+        "end_token": end_token_id(tokenizer),
+        "text_column": text_column,
+    }
+    key = hashlib.sha256(json.dumps({"format": FORMAT, **content}).encode()).hexdigest()
+    dtype = "<u2" if largest < 1 << 16 else "<u4"
+    return Identity(source, tokenizer, text_column, dtype, content, key)
+
+
 def open_corpus(folder: Path, hit: bool = True, seconds: float = 0.0) -> TokenCorpus:
     """Map a whole entry of the token cache."""
     meta = read_manifest(folder)
@@ -112,47 +167,114 @@ def tokenize_corpus(
         vocab_limit: Entries of the model's vocabulary, if a model is known.
 
     Raises:
-        DataError: No document, or none with text; or a text that is not valid Unicode.
+        DataError: No document, or none with text; a text that is not valid Unicode; or a file that
+            changes while it is read.
         TokenizerError: No end token; an id of the tokenizer is not below `vocab_limit`; or the
             tokenizer fails on a text.
-        CacheError: The cache cannot be written.
+        CacheError: The cache cannot be written, or its disk has no room.
     """
     started = time.perf_counter()
-    largest = _largest_id(tokenizer)
-    if vocab_limit is not None and largest >= vocab_limit:
-        raise TokenizerError(
-            f"the tokenizer's largest id is {largest}, but the model's vocabulary has "
-            f"{vocab_limit} entries (ids 0 to {vocab_limit - 1}); use the model's own tokenizer or "
-            f"a model with a `vocab_size` of at least {largest + 1}"
-        )
-    content = {
-        "source": source.fingerprint(),
-        "tokenizer": tokenizer_fingerprint(tokenizer),
-        "end_token": end_token_id(tokenizer),
-        "text_column": text_column,
-    }
-    key = hashlib.sha256(json.dumps({"format": FORMAT, **content}).encode()).hexdigest()
+    identity = identify(source, tokenizer, text_column=text_column, vocab_limit=vocab_limit)
+    return prepare_corpus(identity, started)
+
+
+def prepare_corpus(identity: Identity, started: float | None = None) -> TokenCorpus:
+    """The tokens of a split from the cache, made now where they are absent or damaged.
+
+    Args:
+        identity: The split.
+        started: `time.perf_counter()` of the beginning, for the line that is told; left out, now.
+
+    Raises:
+        LmkitError: as `tokenize_corpus`.
+    """
+    begun = time.perf_counter() if started is None else started
+    return find_or_make(identity, lambda folder: _make(identity, folder), begun)
+
+
+def find_or_make(
+    identity: Identity, make: Callable[[Path], Written], started: float
+) -> TokenCorpus:
+    """The entry of a split; where it is absent, `make` fills its folder.
+
+    Args:
+        identity: The split.
+        make: Fills a folder with the files of format 1, but for the manifest.
+        make: Fills a folder with the files of format 1, but for the manifest.
+        started: `time.perf_counter()` of the beginning, for the line that is told.
+    """
 
     def write(folder: Path) -> dict[str, Any]:
-        dtype = "<u2" if largest < 1 << 16 else "<u4"
-        documents, size, tokens = write_tokens(
-            folder, source, tokenizer, text_column=text_column, dtype=dtype
-        )
-        kept = (folder / "tokens.bin").stat().st_size // np.dtype(dtype).itemsize
+        documents, size, tokens = make(folder)
+        kept = (folder / "tokens.bin").stat().st_size // np.dtype(identity.dtype).itemsize
         ledger = Ledger(documents, size, tokens, kept, tokens - kept)
         assert ledger.dropped == 0, ledger
-        return {"format": FORMAT, "dtype": dtype, "content": content, "ledger": asdict(ledger)}
+        return {
+            "format": FORMAT, "dtype": identity.dtype, "split": identity.source.name,
+            "content": identity.content, "ledger": asdict(ledger),
+        }  # fmt: skip
 
-    made = entry(cache_dir() / "tokens" / key, write)
+    folder = cache_dir() / "tokens" / identity.key
+    near = _nearest(folder.parent, identity)
+    made = entry(folder, write)
     corpus = open_corpus(made.folder, made.hit, time.perf_counter() - started)
+    if not made.hit:
+        identity.shards().remove()
     ledger, seconds = corpus.ledger, corpus.seconds
     speed = "" if made.hit else f" ({ledger.tokens / seconds:,.0f} tokens/s)"
     state = "hit" if made.hit else "miss"
+    reason = made.reason + (near if made.reason == "not in the cache" else "")
     logger.info(
-        f"{source.name}: token cache {state} ({made.reason}) {key[:12]}: {ledger.documents:,} "
-        f"documents, {ledger.tokens:,} tokens, {seconds:.2f} s{speed}"
+        f"{identity.source.name}: token cache {state} ({reason}) {identity.key[:12]}: "
+        f"{ledger.documents:,} documents, {ledger.tokens:,} tokens, {seconds:.2f} s{speed}"
     )
     return corpus
+
+
+def _make(identity: Identity, folder: Path) -> Written:
+    """Make the missing shards of a split and lay all of them into `folder`."""
+    source, store = identity.source, identity.shards()
+    size = expected_bytes(source)
+
+    def forecast(text: int, made: int) -> int:
+        return made if size is None or not text else max(made, round(made * size / text))
+
+    try:
+        count, reason = write_shards(
+            store, source, identity.tokenizer, text_column=identity.text_column,
+            dtype=identity.dtype, forecast=forecast,
+        )  # fmt: skip
+        require_unchanged(source)
+        written = join_shards(folder, store, count, name=source.name, dtype=identity.dtype)
+    except (LmkitError, OSError):
+        store.remove()  # of other content, or in the way on a full disk
+        raise
+    if reason:
+        logger.info("%s: encoded by tokenizers, not tiktoken: %s", source.name, reason)
+    return written
+
+
+def _nearest(folder: Path, identity: Identity) -> str:
+    """What the nearest earlier entry of this split differs in, as the end of a reason."""
+    best: tuple[int, float, str] | None = None
+    for path in folder.glob("*/meta.json"):
+        try:
+            meta = json.loads(path.read_text(encoding="utf-8"))
+            split, then = meta["split"], meta["content"]
+        except (OSError, ValueError, KeyError):
+            continue
+        if split != identity.source.name or path.parent.name == identity.key:
+            continue
+        other = [
+            part
+            for part, names in _PARTS.items()
+            if any(then.get(name) != identity.content[name] for name in names)
+        ]
+        told = f": the nearest entry, {path.parent.name[:12]}, has other {' and '.join(other)}"
+        if len(other) == len(_PARTS):
+            told = ": nothing like it there"
+        best = max(best or (-9, 0.0, ""), (-len(other), path.stat().st_mtime, told))
+    return best[2] if best else ""
 
 
 def _largest_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -1,195 +1,254 @@
-"""From the texts of a split to token ids on disk, in memory that does not grow with the corpus.
+"""From the texts of a split to token ids on disk, on all cores, in memory that stays flat.
 
-Text is data: where a document holds the text of a special token (`<|endoftext|>`), it is encoded
-as that text and never becomes the token. Tokens that the user added are found as usual (but by a
-tokenizer without a `tokenizers` backend, which can only leave out both kinds).
-
-A document is encoded in one piece, however long, because no cut is known to be without effect on
-the ids for every tokenizer; the documents of a batch are encoded on all cores.
+One thread reads documents and cuts them into batches of about a megabyte; as many as there are
+cores encode (both libraries let go of Python's lock). What comes back in order becomes shards of
+`SHARD_BYTES` of text, each written when it is full; what an earlier run has finished is passed
+over. The result is the same for any number of threads and for either library.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import TracebackType
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
+from lmkit.data.encoder import Documents, Encoder, plain
 from lmkit.data.limits import Tokenized, cut_at, token_limit
+from lmkit.data.room import require_room
 from lmkit.data.rows import Source, column
-from lmkit.data.tokenizer import end_token_id
-from lmkit.errors import DataError, TokenizerError
+from lmkit.data.shards import ALL, Shard, ShardStore, Share
+from lmkit.errors import DataError
 
+SHARD_BYTES = 1 << 25  # of text; the document that reaches it is the shard's last
 _BATCH_CHARACTERS = 1 << 20
 _BATCH_DOCUMENTS = 4096
+_BATCH_TOKENS = 1 << 17  # that a batch gives at least, but for short ones
+_AHEAD = 2  # batches a thread that are read before they are encoded
+
+Arrays = tuple[npt.NDArray[Any], npt.NDArray[np.int64]]
 
 
-class Written(NamedTuple):
-    """What went through, counted on the way."""
-
-    documents: int
-    bytes: int
-    """UTF-8 bytes of the text."""
-    tokens: int
-    """Tokens that the tokenizer gave, and one end token a document."""
+class DisagreementError(Exception):
+    """A sample that `tiktoken` read otherwise than `tokenizers`; where it stands."""
 
 
 class _Batch(NamedTuple):
-    texts: list[str]
-    origins: list[str]
-    sizes: list[int]  # UTF-8 bytes of each text
+    shard: int
+    documents: Documents
 
 
 def _batches(source: Source, text_column: str) -> Iterator[_Batch]:
-    """The documents in order, about a megabyte at a time."""
-    batch, characters = _Batch([], [], []), 0
+    """The documents in order, about a megabyte at a time, no batch in two shards."""
+    shard = in_shard = characters = 0
+    batch = Documents([], [], [])
     for row in source.rows():
         text = column(row, text_column)
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError as error:
-            raise DataError(
-                f"{row.origin}: character {error.start} of column `{text_column}` is "
-                f"U+{ord(text[error.start]):04X}, half of a surrogate pair, which is no character; "
-                "correct the escape sequence or leave the row out"
-            ) from error
+        size = _utf8_bytes(text, row.origin, text_column)
         batch.texts.append(text)
         batch.origins.append(row.origin)
         batch.sizes.append(size)
         characters += len(text)
-        if characters >= _BATCH_CHARACTERS or len(batch.texts) >= _BATCH_DOCUMENTS:
-            yield batch
-            batch, characters = _Batch([], [], []), 0
+        in_shard += size
+        full = in_shard >= SHARD_BYTES
+        if full or characters >= _BATCH_CHARACTERS or len(batch.texts) >= _BATCH_DOCUMENTS:
+            yield _Batch(shard, batch)
+            batch, characters = Documents([], [], []), 0
+        if full:
+            shard, in_shard = shard + 1, 0
     if batch.texts:
-        yield batch
+        yield _Batch(shard, batch)
 
 
-def write_tokens(
-    folder: Path,
+Waiting = deque[tuple[_Batch, "Future[Arrays]"]]
+
+
+def _utf8_bytes(text: str, origin: str, text_column: str) -> int:
+    """How many bytes a text takes.
+
+    Raises:
+        DataError: it is not valid Unicode.
+    """
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"{origin}: character {error.start} of column `{text_column}` is "
+            f"U+{ord(text[error.start]):04X}, half of a surrogate pair, which is no character; "
+            "correct the escape sequence or leave the row out"
+        ) from error
+
+
+def write_shards(
+    store: ShardStore,
     source: Source,
     tokenizer: PreTrainedTokenizerBase,
     *,
     text_column: str,
     dtype: str,
-) -> Written:
-    """Tokenize into `tokens.bin`, `offsets.npy` and `bytes.npy`, holding one batch in memory.
+    share: Share = ALL,
+    forecast: Callable[[int, int], int] | None = None,
+    threads: int | None = None,
+) -> tuple[int, str]:
+    """Make the shards of a corpus that are not there yet.
 
-    A source with a token limit is not read beyond it.
+    Args:
+        store: Where they are and go.
+        source: The documents, one a row.
+        tokenizer: Gives the ids and the end token.
+        text_column: The column that holds the text.
+        dtype: Of the ids: `<u2` or `<u4`.
+        share: Which of them to make; all documents are read, but no more than that.
+        forecast: From text and token bytes so far, the bytes that all shards will take.
+        threads: How many encode; left out, one a core.
+
+    A source with a token limit is not read much beyond it, and has the shards up to it.
+
+    Returns:
+        How many shards the corpus has, and why `tiktoken` was not used ("" where it was).
 
     Raises:
-        DataError: No document, or none with text; or a text that is not valid Unicode.
+        DataError: No document, or a text that is not valid Unicode.
         TokenizerError: No end token, or the tokenizer fails on a text.
+        CacheError: The disk has no room for what is to come.
     """
-    end = end_token_id(tokenizer)
-    documents = size = tokens = 0
-    limit = token_limit(source)
-    with (
-        (folder / "tokens.bin").open("wb") as file,
-        _ArrayFile(folder / "offsets.npy") as offsets,
-        _ArrayFile(folder / "bytes.npy") as sizes,
-        _plain(tokenizer),
-    ):
-        offsets.append([0])
-        for batch in _batches(source, text_column):
-            flat, ends = [], []
-            for ids in _encode(tokenizer, batch):
-                flat.extend(ids)
-                flat.append(end)
-                ends.append(tokens + len(flat))
-            made, full = Tokenized(flat, ends, batch.sizes), False
-            if limit is not None:
-                made, full = cut_at(limit, made, end)
-            file.write(np.array(made.flat, dtype=dtype).data)
-            offsets.append(made.ends)
-            sizes.append(made.sizes)
-            documents += len(made.ends)
-            size += sum(made.sizes)
-            tokens += len(made.flat)
-            if full:
-                break
-    if tokens == documents:
-        raise DataError(
-            f"{source.name}: no text in {documents:,} documents; give files or rows with text"
-        )
-    return Written(documents, size, tokens)
+    make = _Making(store, forecast, token_limit(source))
+    with plain(tokenizer):
+        try:
+            encoder = Encoder(tokenizer, dtype, fast=not store.only_tokenizers)
+            return make.shards(source, encoder, text_column, share, threads), encoder.reason
+        except DisagreementError as error:
+            store.forbid_tiktoken()
+            encoder = Encoder(tokenizer, dtype, fast=False)
+            count = make.shards(source, encoder, text_column, share, threads)
+            return count, f"tiktoken read {error} otherwise"
 
 
-def _encode(tokenizer: PreTrainedTokenizerBase, batch: _Batch) -> Iterator[list[int]]:
-    """The ids of each text of a batch, without any token that is not in the text."""
-    try:
-        if (backend := _backend(tokenizer)) is not None:
-            for encoding in backend.encode_batch_fast(batch.texts, add_special_tokens=False):
-                yield encoding.ids
-            return
-        for text in batch.texts:
-            pieces = tokenizer.tokenize(text, split_special_tokens=True)
-            ids: Any = tokenizer.convert_tokens_to_ids(pieces)
-            yield ids
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # how Rust's panics arrive: not an Exception
-            raise
-        raise TokenizerError(
-            f"the tokenizer failed between {batch.origins[0]} and {batch.origins[-1]}: {error}"
-        ) from error
+class _Making:
+    """The shards that are being made."""
 
-
-def _backend(tokenizer: PreTrainedTokenizerBase) -> Any:
-    """The `tokenizers.Tokenizer` behind a tokenizer, or None for one written in Python."""
-    return getattr(tokenizer, "backend_tokenizer", None)
-
-
-@contextmanager
-def _plain(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
-    """Have the backend encode text whole: neither cut nor padded, special tokens read as text."""
-    backend = _backend(tokenizer)
-    if backend is None:
-        yield
-        return
-    truncation, padding = backend.truncation, backend.padding
-    as_text = backend.encode_special_tokens
-    backend.no_truncation()
-    backend.no_padding()
-    backend.encode_special_tokens = True
-    try:
-        yield
-    finally:
-        backend.encode_special_tokens = as_text
-        if truncation is not None:
-            backend.enable_truncation(**truncation)
-        if padding is not None:
-            backend.enable_padding(**padding)
-
-
-class _ArrayFile:
-    """A one-dimensional int64 `.npy` file that grows; the header gets its length at the end."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
-        self._length = 0
-        self._header()
-        self._start = self._file.tell()
-
-    def __enter__(self) -> "_ArrayFile":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+    def __init__(
+        self, store: ShardStore, forecast: Callable[[int, int], int] | None, limit: int | None
     ) -> None:
-        with self._file:
-            self._file.seek(0)
-            self._header()
-            assert self._file.tell() == self._start, "numpy leaves room for the length to grow"
+        self._store = store
+        self._forecast = forecast
+        self._limit = limit
 
-    def append(self, values: list[int]) -> None:
-        """Write more elements."""
-        self._file.write(np.array(values, dtype="<i8").data)
-        self._length += len(values)
+    def shards(
+        self, source: Source, encoder: Encoder, text_column: str, share: Share, threads: int | None
+    ) -> int:
+        """Make those of `share`, and count all."""
+        self._bytes = self._text = self._tokens = 0
+        count, skipped = 0, -1
+        making = _Building(-1, [], [])
+        threads = threads or os.cpu_count() or 1
+        waiting: Waiting = deque()
+        pool = ThreadPoolExecutor(threads, thread_name_prefix="lmkit-encode")
+        try:
+            for batch in _batches(source, text_column):
+                if batch.shard == count:  # the first batch of a shard
+                    if self._limit is not None:  # is there room for another?
+                        making = self._take(making, waiting, encoder, keep=0)
+                    if self._full:
+                        break
+                    count += 1
+                    if not self._to_make(batch, share, encoder):
+                        skipped = batch.shard
+                if batch.shard == skipped:
+                    continue
+                waiting.append((batch, pool.submit(encoder.encode, batch.documents)))
+                making = self._take(making, waiting, encoder, keep=self._ahead(threads))
+                if self._full:
+                    break
+            making = self._take(making, waiting, encoder, keep=0)
+            self._finish(making, encoder)
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if not count:
+            raise DataError(f"{source.name}: no text in 0 documents; give files or rows with text")
+        return count
 
-    def _header(self) -> None:
-        header = {"descr": "<i8", "fortran_order": False, "shape": (self._length,)}
-        np.lib.format.write_array_header_1_0(self._file, header)
+    def _ahead(self, threads: int) -> int:
+        """How many batches may wait; close to a limit fewer, so that little is read in vain."""
+        most = _AHEAD * threads
+        if self._limit is None:
+            return most
+        return min(most, (self._limit - self._tokens) // _BATCH_TOKENS)
+
+    def _to_make(self, batch: _Batch, share: Share, encoder: Encoder) -> bool:
+        """Whether the shard that begins with a batch is to be made, and by the encoder at hand.
+
+        Raises:
+            DisagreementError: the two ways to encode differ.
+        """
+        if not share.has(batch.shard) or self._there(batch.shard):
+            return False
+        if not encoder.agrees(batch.documents):
+            raise DisagreementError(batch.documents.origins[0])
+        return True
+
+    def _there(self, number: int) -> bool:
+        """Whether an earlier run has finished a shard."""
+        shard = self._store.read(number)
+        if shard is not None:
+            self._count(shard)
+            self._tokens += len(shard.tokens)
+        return shard is not None
+
+    def _take(
+        self, building: "_Building", waiting: Waiting, encoder: Encoder, *, keep: int
+    ) -> "_Building":
+        """Add batches to their shards until `keep` are left, or the limit is reached.
+
+        A shard is finished once a batch of the next one comes.
+        """
+        while len(waiting) > keep and not self._full:
+            batch, encoded = waiting.popleft()
+            if batch.shard != building.number:
+                self._finish(building, encoder)
+                building = _Building(batch.shard, [], [])
+            found = Tokenized(*encoded.result(), batch.documents.sizes)
+            if self._limit is not None:
+                found = cut_at(self._limit - self._tokens, found, encoder.end)
+            self._tokens += len(found.ids)
+            building.parts.append((found.ids, found.lengths))
+            building.sizes.extend(found.sizes)
+        return building
+
+    @property
+    def _full(self) -> bool:
+        """Whether the limit leaves no room for a token and an end token."""
+        return self._limit is not None and self._limit - self._tokens < 2
+
+    def _finish(self, building: "_Building", encoder: Encoder) -> None:
+        """Write a full shard, if there is room for it and for what the end will take."""
+        if not building.parts:
+            return
+        shard = Shard(
+            np.concatenate([tokens for tokens, _ in building.parts]),
+            np.concatenate([lengths for _, lengths in building.parts]),
+            np.array(building.sizes, dtype=np.int64),
+        )
+        self._count(shard)
+        if self._store.local is not None:
+            # the shards lie beside the corpus until that is whole
+            ahead = self._forecast(self._text, self._bytes) if self._forecast else self._bytes
+            require_room(self._store.local, shard.nbytes + 2 * ahead - self._bytes)
+        self._store.write(building.number, shard, encoder.engine)
+
+    def _count(self, shard: Shard) -> None:
+        self._bytes += shard.nbytes
+        self._text += int(shard.sizes.sum())
+
+
+class _Building(NamedTuple):
+    """A shard that is not full yet."""
+
+    number: int
+    parts: list[Arrays]
+    sizes: list[int]

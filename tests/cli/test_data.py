@@ -1,7 +1,13 @@
 """`lmkit data` from the shell; what the cache holds is tested in tests/commands/test_data.py."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 RECIPE = """
 task: {name: causal_lm, block_size: 32}
@@ -28,3 +34,42 @@ def test_an_override(cli, tiny_corpus: Path, tmp_path: Path) -> None:
     recipe.write_text(RECIPE)
     ended = cli("data", "prepare", recipe, "--set", "data.max_documents=1", "--json")
     assert json.loads(ended.out)["splits"]["train"]["documents"] == 1
+
+
+@pytest.mark.slow
+def test_machines_share_the_work(tiny_corpus: Path, tmp_path: Path) -> None:
+    """Three processes with caches of their own, a shared folder, one merge, then a hit."""
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(RECIPE)
+    shared = tmp_path / "shared"
+
+    def lmkit(cache: str, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "lmkit", "data", "prepare", str(recipe), "--json", *words],
+            env={**os.environ, "LMKIT_CACHE": str(tmp_path / cache)},
+            cwd=tiny_corpus.parent,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def said(process: subprocess.Popen[str]) -> dict[str, Any]:
+        out, _ = process.communicate()
+        assert process.returncode == 0
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    machines = [lmkit(f"m{i}", "--shard", f"{i}/3", "--output", str(shared)) for i in (1, 2, 3)]
+    assert [said(machine)["shard"] for machine in machines] == ["1/3", "2/3", "3/3"]
+    assert said(lmkit("merged", "--merge", "--output", str(shared)))["cache"] == "miss"
+    assert said(lmkit("merged"))["cache"] == "hit"
+    assert said(lmkit("alone"))["cache"] == "miss"
+
+    def contents(cache: str) -> dict[str, bytes]:
+        root = tmp_path / cache / "tokens"
+        return {
+            str(path.relative_to(root)): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file() and path.suffix != ".lock"
+        }
+
+    assert contents("merged") == contents("alone")

@@ -1,9 +1,11 @@
 """The beginning of a split: rows, or tokens to the last one."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lmkit.data import token_cache, token_writer
 from lmkit.data.limits import FirstRows, FirstTokens, Tokenized, cut_at, token_limit
 from lmkit.data.rows import Row
 from lmkit.data.token_cache import tokenize_corpus
@@ -74,12 +76,17 @@ def test_a_limit_over_several_batches(byte_tokenizer):
 
 
 def test_an_end_token_alone_is_no_document():
-    batch = Tokenized([1, 2, 0, 3, 4, 0], [13, 16], [5, 7])
-    assert cut_at(14, batch, 0) == (Tokenized([1, 2, 0], [13], [5]), True)
-    assert cut_at(13, batch, 0) == (Tokenized([1, 2, 0], [13], [5]), True)
-    assert cut_at(15, batch, 0) == (Tokenized([1, 2, 0, 3, 0], [13, 15], [5, 4]), True)
-    assert cut_at(16, batch, 0) == (batch, True)
-    assert cut_at(17, batch, 0) == (batch, False)
+    batch = Tokenized(np.array([1, 2, 0, 3, 4, 0]), np.array([3, 3]), [5, 7])
+
+    def cut(room):
+        ids, lengths, sizes = cut_at(room, batch, 0)
+        return ids.tolist(), lengths.tolist(), sizes
+
+    assert cut(2) == ([1, 0], [2], [2])
+    assert cut(3) == cut(4) == ([1, 2, 0], [3], [5])
+    assert cut(5) == ([1, 2, 0, 3, 0], [3, 2], [5, 4])
+    assert cut(6) == cut(7) == ([1, 2, 0, 3, 4, 0], [3, 3], [5, 7])
+    assert batch.ids.tolist() == [1, 2, 0, 3, 4, 0]
 
 
 def test_what_is_said_of_it():
@@ -100,3 +107,23 @@ def test_the_limit_is_part_of_the_fingerprint(kind):
 def test_first_rows():
     found = FirstRows("train", Rows("abc"), 2)
     assert [row.values["text"] for row in found.rows()] == ["a", "b"]
+
+
+def test_a_limit_over_several_shards_after_a_kill(byte_tokenizer, monkeypatch):
+    """What a killed run has finished counts toward the limit."""
+    monkeypatch.setattr(token_writer, "SHARD_BYTES", 4_000)
+    texts = [f"document {number} of many words " * 20 for number in range(60)]
+    whole = corpus(texts, byte_tokenizer)
+    for limit in (int(whole.offsets[20]), int(whole.offsets[33]) + 17):
+        expected = whole.tokens[: limit - 1].tolist()
+        with monkeypatch.context() as killed:
+            killed.setattr(token_cache, "join_shards", _killed)
+            with pytest.raises(KeyboardInterrupt):
+                corpus(texts, byte_tokenizer, limit)
+        part = corpus(texts, byte_tokenizer, limit)
+        assert part.tokens[:-1].tolist() == expected
+        assert len(part.tokens) == limit
+
+
+def _killed(*_args, **_options):
+    raise KeyboardInterrupt

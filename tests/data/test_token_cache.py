@@ -4,6 +4,9 @@ import hashlib
 import json
 import logging
 import pickle
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ import pytest
 from lmkit.data.cache import damage
 from lmkit.data.rows import Row
 from lmkit.data.token_cache import Ledger, tokenize_corpus
-from lmkit.errors import TokenizerError
+from lmkit.errors import DataError, TokenizerError
 
 TEXTS = ["one document", "another, with an é", "the last\n"]
 
@@ -143,3 +146,126 @@ def test_the_file_is_what_is_documented(byte_tokenizer):
     assert meta["ledger"]["dropped"] == 0
     raw = (corpus.folder / "tokens.bin").read_bytes()
     assert int.from_bytes(raw[:2], "little") == corpus.tokens[0]
+
+
+def test_a_miss_says_what_the_nearest_entry_has_other(byte_tokenizer, word_tokenizer, caplog):
+    caplog.set_level(logging.INFO)
+    first = corpus_of(byte_tokenizer).key[:12]
+    corpus_of(byte_tokenizer, texts=["one text"])
+    corpus_of(word_tokenizer)
+    corpus_of(byte_tokenizer, column="body")
+    told = [m.split("(")[1].split(")")[0] for m in caplog.messages if "token cache" in m]
+    assert told[0] == "not in the cache"
+    assert told[1] == f"not in the cache: the nearest entry, {first}, has other data"
+    assert told[2] == f"not in the cache: the nearest entry, {first}, has other tokenizer"
+    assert told[3] == f"not in the cache: the nearest entry, {first}, has other options"
+
+
+def test_nothing_like_it(byte_tokenizer, word_tokenizer, caplog):
+    caplog.set_level(logging.INFO)
+    corpus_of(byte_tokenizer)
+    corpus_of(word_tokenizer, texts=["another"], column="body")
+    assert "(not in the cache: nothing like it there)" in caplog.messages[-1]
+
+
+class File(Texts):
+    """A source of one file that is written to while it is read."""
+
+    def __init__(self, path, *, change):
+        super().__init__(["a text"] * 3)
+        self.path, self.change = path, change
+        path.write_text("before")
+        self.before = hashlib.sha256(b"before").hexdigest()
+
+    def rows(self):
+        if self.change:
+            self.path.write_text("after")
+        return super().rows()
+
+    def describe(self):
+        return [{"path": str(self.path), "bytes": 6, "sha256": self.before}]
+
+
+def test_a_file_that_changes_meanwhile_is_no_entry(tmp_path, byte_tokenizer):
+    source = File(tmp_path / "a.txt", change=True)
+    with pytest.raises(DataError, match=r"a\.txt: the file changed while it was read"):
+        tokenize_corpus(source, byte_tokenizer, text_column="text")
+    assert not list(tmp_path.glob("tokens/*/meta.json"))
+    assert not list(tmp_path.glob("shards/*"))
+    source = File(tmp_path / "a.txt", change=False)
+    assert not tokenize_corpus(source, byte_tokenizer, text_column="text").hit
+    assert not list(tmp_path.glob("shards/*"))
+
+
+CHILD = """
+import sys, time
+from transformers import PreTrainedTokenizerFast
+from lmkit.data import token_writer
+from lmkit.data.rows import Row
+from lmkit.data.token_cache import tokenize_corpus
+
+token_writer.SHARD_BYTES = 20_000
+folder, pause = sys.argv[1:]
+
+class Texts:
+    name = "train"
+    def rows(self):
+        for number in range(400):
+            time.sleep(float(pause))
+            yield Row({"text": f"document {number} " * 40}, f"memory:{number}")
+    def fingerprint(self):
+        return "0" * 64
+    def describe(self):
+        return []
+
+tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+print("ready", flush=True)
+corpus = tokenize_corpus(Texts(), tokenizer, text_column="text")
+print(corpus.key, corpus.hit, flush=True)
+"""
+
+
+def child(folder, pause):
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(folder), str(pause)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_kill_at_any_moment_and_go_on(tmp_path, byte_tokenizer, monkeypatch):
+    byte_tokenizer.save_pretrained(tmp_path / "tokenizer")
+    monkeypatch.setenv("LMKIT_CACHE", str(tmp_path / "whole"))
+    with child(tmp_path / "tokenizer", 0) as whole:
+        key = whole.stdout.read().split()[1]
+    expected = {p.name: p.read_bytes() for p in (tmp_path / "whole/tokens" / key).iterdir()}
+    monkeypatch.setenv("LMKIT_CACHE", str(tmp_path / "killed"))
+    shards = tmp_path / "killed/shards" / key
+    kept: dict[str, int] = {}
+    for shard in (1, 3, 4, 7):
+        with child(tmp_path / "tokenizer", 0.01) as running:
+            while not (shards / f"{shard:05d}.safetensors").exists():
+                time.sleep(0.005)
+            running.kill()
+        assert not (tmp_path / "killed/tokens" / key).exists()
+        now = {path.name: path.stat().st_mtime_ns for path in shards.glob("*.safetensors")}
+        assert now.items() >= kept.items()  # what was finished is not written again
+        kept = now
+    assert len(kept) >= 8
+    with child(tmp_path / "tokenizer", 0) as last:
+        assert last.stdout.read().split()[1:] == [key, "False"]
+    found = {p.name: p.read_bytes() for p in (tmp_path / "killed/tokens" / key).iterdir()}
+    assert found == expected
+    assert not shards.exists()
+
+
+@pytest.mark.slow
+def test_two_processes_that_start_together_prepare_once(tmp_path, byte_tokenizer):
+    byte_tokenizer.save_pretrained(tmp_path / "tokenizer")
+    both = [child(tmp_path / "tokenizer", 0.005) for _ in range(2)]
+    hits = []
+    for one in both:
+        with one:
+            hits.append(one.stdout.read().split()[-1])
+    assert sorted(hits) == ["False", "True"]

@@ -1,0 +1,43 @@
+"""Tests of lmkit/data/encoder.py; see also test_token_writer.py."""
+
+import numpy as np
+
+from lmkit.data.encoder import Documents, Encoder, plain
+from lmkit.data.fast_bpe import FastBPE
+
+TEXTS = ["one <|endoftext|> text", " " * 1000, "naïve 東京 🙂", "x"]
+DOCUMENTS = Documents(TEXTS, [f"memory:{i}" for i in range(4)], [len(t.encode()) for t in TEXTS])
+
+
+def test_both_libraries_give_the_same(byte_tokenizer, monkeypatch):
+    fast, slow = (Encoder(byte_tokenizer, "<u2", fast=fast) for fast in (True, False))
+    assert (fast.engine, slow.engine, fast.reason) == ("tiktoken", "tokenizers", "")
+    with plain(byte_tokenizer):
+        tokens, lengths = slow.encode(DOCUMENTS)
+        assert tokens.dtype == np.dtype("<u2")
+        assert tokens[lengths.cumsum() - 1].tolist() == [0] * 4
+        assert byte_tokenizer.decode(tokens[: lengths[0] - 1]) == TEXTS[0]
+        assert all(map(np.array_equal, fast.encode(DOCUMENTS), (tokens, lengths)))
+        # what the fast way leaves out is filled in, in its place
+        encode = FastBPE.encode
+        monkeypatch.setattr(FastBPE, "encode", lambda s, t: None if "e" in t else encode(s, t))
+        assert all(map(np.array_equal, fast.encode(DOCUMENTS), (tokens, lengths)))
+
+
+def test_a_tokenizer_that_is_no_byte_level_bpe(word_tokenizer):
+    encoder = Encoder(word_tokenizer, "<u4")
+    assert (encoder.engine, encoder.reason) == ("tokenizers", "the model is WordPiece, not BPE")
+    tokens, lengths = encoder.encode(Documents(["the quick fox", "run"], ["a", "b"], [13, 3]))
+    assert tokens[-1] == word_tokenizer.sep_token_id
+    assert lengths.tolist() == [4, 2]
+    assert encoder.agrees(DOCUMENTS)
+
+
+def test_a_sample_is_compared(byte_tokenizer, monkeypatch):
+    encoder = Encoder(byte_tokenizer, "<u2")
+    with plain(byte_tokenizer):
+        assert encoder.agrees(DOCUMENTS)
+        monkeypatch.setattr(FastBPE, "encode", lambda *_: np.array([1], np.uint32))
+        assert not encoder.agrees(DOCUMENTS)
+        monkeypatch.setattr(FastBPE, "encode", lambda *_: None)  # left to tokenizers anyway
+        assert encoder.agrees(DOCUMENTS)
