@@ -119,6 +119,9 @@ def prepare(recipe: Recipe) -> Parts:
             task.check(source)
     model = task.build_model(loader, tokenizer)
     train = training_examples(task, splits.train, tokenizer, recipe.train.order_seed)
+    for source in (splits.validation, splits.test):
+        if source is not None:
+            task.prepare(source, tokenizer)
     return Parts(task, splits, tokenizer, model, train)
 
 

@@ -83,6 +83,13 @@ class Task(ABC, Generic[OptionsT]):
             DataError: a row does not fit; it is named.
         """
 
+    def prepare(self, source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Put into the cache what `examples` of a split will look for there.
+
+        Done for every split before processes wait for one another: one of them prepares and the
+        others wait for its file lock, which has no time-out as a collective has.
+        """
+
     @abstractmethod
     def build_model(
         self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase

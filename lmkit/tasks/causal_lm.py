@@ -70,6 +70,10 @@ class CausalLM(Task[CausalLMOptions]):
         if self.options.packing == "isolated":
             self.isolation = find_isolation(model, block_size=self.options.block_size, causal=True)
 
+    def prepare(self, source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
+        """The tokens of the split."""
+        tokenize_corpus(source, tokenizer, text_column=self.options.text_column)
+
     def examples(
         self,
         source: Source,

@@ -63,6 +63,10 @@ class MaskedLM(Task[MaskedLMOptions]):
         if self.options.packing == "isolated":
             self.isolation = find_isolation(model, block_size=self.options.block_size, causal=False)
 
+    def prepare(self, source: Source, tokenizer: PreTrainedTokenizerBase) -> None:
+        """The tokens of the split."""
+        tokenize_corpus(source, tokenizer, text_column=self.options.text_column)
+
     def examples(
         self, source: Source, tokenizer: PreTrainedTokenizerBase, *, seed: int, training: bool
     ) -> Examples:

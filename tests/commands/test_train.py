@@ -7,6 +7,7 @@ import pytest
 
 from lmkit.commands import train
 from lmkit.commands.train import prepare, resume_command
+from lmkit.data.cache import reading_only
 from lmkit.errors import DataError, ModelError
 from lmkit.models.isolation import find_isolation
 from lmkit.recipe.load import load_recipe
@@ -46,6 +47,14 @@ def test_the_parts_fit_together(small_recipe: Path) -> None:
     assert parts.model.config.n_positions == 32
     assert parts.splits.validation is not None
     assert len(parts.train) > 8
+
+
+def test_every_split_is_tokenized_before_processes_wait_for_one_another(small_recipe: Path) -> None:
+    parts = prepare(load_recipe(str(small_recipe)))
+    with reading_only():
+        for source in (parts.splits.train, parts.splits.validation):
+            assert source is not None
+            assert len(parts.task.examples(source, parts.tokenizer, seed=0, training=False))
 
 
 def test_equal_seeds_make_equal_models(small_recipe: Path) -> None:

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
+import time
 
 import pytest
 
 from lmkit.data import fingerprint as module
-from lmkit.data.fingerprint import combined, file_hashes
+from lmkit.data.fingerprint import combined, expected_bytes, file_hashes, require_unchanged
 from lmkit.errors import DataError
 
 
@@ -109,3 +110,45 @@ def test_missing_file(tmp_path):
 def test_combined_is_of_the_canonical_json():
     assert combined({"b": 1, "a": [2]}) == combined({"a": [2], "b": 1})
     assert combined({"a": [2]}) == hashlib.sha256(b'{"a": [2]}').hexdigest()
+
+
+class Described:
+    """A source of which only its files are asked for."""
+
+    name = "train"
+
+    def __init__(self, *files):
+        self.files = list(files)
+
+    def describe(self):
+        return self.files
+
+
+def test_files_that_are_as_they_were(old_file):
+    ((size, sha256),) = file_hashes([old_file])
+    known = {"path": str(old_file), "bytes": size, "sha256": sha256}
+    elsewhere = {"path": "hf://datasets/name", "sha256": "of something else"}
+    require_unchanged(Described(known, elsewhere, {"path": "stdlib", "sha256": "x"}))
+    old_file.write_text("some more text")
+    with pytest.raises(DataError, match=r"a\.txt: the file changed while it was read; start again"):
+        require_unchanged(Described(known))
+
+
+def test_how_much_text_is_known_where_files_are_all_text():
+    text, other = {"path": "/a.txt", "bytes": 5}, {"path": "/b.md", "bytes": 7}
+    assert expected_bytes(Described(text, other)) == 12
+    assert expected_bytes(Described(text, {"path": "/c.jsonl", "bytes": 7})) is None
+    assert expected_bytes(Described(text, {**other, "part": "the first half"})) is None
+    assert expected_bytes(Described({"path": "/a.txt.gz", "bytes": 7})) is None
+
+
+def test_ten_thousand_files_are_found_again_in_a_moment(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SETTLED", -1)
+    paths = [tmp_path / f"{number}.txt" for number in range(10_000)]
+    for path in paths:
+        path.write_text(path.name)
+    first = file_hashes(paths)
+    monkeypatch.setattr(module, "_sha256", refuse)
+    started = time.process_time()
+    assert file_hashes(paths) == first
+    assert time.process_time() - started < 1
