@@ -21,7 +21,6 @@ from lmkit.data.clean_text import TextCleaner
 from lmkit.data.cleaning_ledger import CleaningLedger
 from lmkit.data.fingerprint import combined
 from lmkit.data.judging import FILTERS, KEPT, Judge
-from lmkit.data.mixture import parts_of
 from lmkit.data.rows import Row, Source, Splits
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
@@ -171,33 +170,32 @@ class Cleaned:
 
 
 def clean_parts(
-    parts: Sequence[Source], validation: Source | None, test: Source | None,
-    section: CleanSection, options: TaskOptions,
-) -> tuple[list[Source], Source | None, Source | None]:  # fmt: skip
+    parts: Sequence[Source],
+    scored: Sequence[Source | None],
+    section: CleanSection,
+    options: TaskOptions,
+) -> tuple[list[Source], list[Source | None]]:
     """The splits after cleaning: every text transformed, training documents filtered.
 
     Args:
-        parts: the training split, or the parts of a mixture; duplicates are looked for in each
-            part by itself, since an epoch may read parts several times.
-        validation: a split that is scored, or None,
-        test: likewise.
+        parts: the training split, or the parts of a mixture; duplicates are looked for in each by
+            itself, since an epoch may read parts several times.
+        scored: the splits that are scored, or None.
         section: how.
         options: the task.
 
     Raises:
-        DataError: nothing is left of a split, or the task reads no column of text.
+        DataError: nothing is left of one, or the task reads no column of text.
     """
-    validation, test = (
-        source and _cleaned(source, section, options, filters=False)
-        for source in (validation, test)
-    )
-    others = [source for source in (validation, test) if source is not None]
-    training: list[Source] = [
-        _cleaned(part, section, options, filters=True, others=others) for part in parts
+    clean_scored = [
+        None if source is None else _cleaned(source, section, options, filters=False)
+        for source in scored
     ]
-    for source in (*training, *others):
+    others = [source for source in clean_scored if source is not None]
+    clean_train = [_cleaned(part, section, options, filters=True, others=others) for part in parts]
+    for source in (*clean_train, *others):
         next(source.rows())  # judged now, and told
-    return training, validation, test
+    return list(clean_train), list(clean_scored)
 
 
 def clean_as_trained(source: Source, section: CleanSection | None, options: TaskOptions) -> Source:
@@ -214,18 +212,22 @@ def clean_as_trained(source: Source, section: CleanSection | None, options: Task
 
 
 def cleaning_ledgers(splits: Splits) -> dict[str, dict[str, Any]]:
-    """The ledger of each split (or part of a mixture) that is cleaned, by its name.
+    """The ledger of each split that is cleaned, by its name; of `train` before any is held out."""
+    return {
+        cleaned.name: cleaned.ledger.as_json()
+        for source in splits
+        for cleaned in cleaned_within(source)
+    }
 
-    That of training data counts them before any are held out.
-    """
-    found = {}
-    for part in (part for split in splits if split is not None for part in parts_of(split)):
-        inner: Any = part
-        while inner is not None and not isinstance(inner, Cleaned):
-            inner = getattr(inner, "source", None)  # a part of another source
-        if inner is not None:
-            found[inner.name] = inner.ledger.as_json()
-    return found
+
+def cleaned_within(source: Any) -> Iterator[Cleaned]:
+    """What is cleaned in a source: itself, or what it is a part of or made of."""
+    if isinstance(source, Cleaned):
+        yield source
+    elif source is not None:
+        yield from cleaned_within(getattr(source, "source", None))
+        for part in getattr(source, "parts", ()):
+            yield from cleaned_within(part)
 
 
 def _cleaned(

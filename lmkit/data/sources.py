@@ -244,7 +244,8 @@ def _cleaned(
     """The parts of the training split and the scored splits, cleaned as the recipe says."""
     if data.clean is None or not data.clean.is_active:
         return list(parts), validation, test
-    return clean_parts(parts, validation, test, data.clean, options)
+    training, (validation, test) = clean_parts(parts, (validation, test), data.clean, options)
+    return training, validation, test
 
 
 def _beginning(source: Source, data: DataSection, *, training: bool = False) -> Source:

@@ -3,6 +3,7 @@
 import copy
 import gzip
 import json
+import shutil
 import sys
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from lmkit.commands import predict as command
 from lmkit.commands.predict import PredictOptions, predict
 from lmkit.errors import DataError, ModelError, UsageError
 from lmkit.models.loading import ModelLoader
+from lmkit.recipe.load import dump_recipe, parse_recipe
 from lmkit.recipe.options.classification import ClassificationOptions
 from lmkit.recipe.sections import ModelSection
 from lmkit.tasks.classification import Classification
@@ -205,3 +207,25 @@ def test_a_head_that_no_task_knows_is_an_error(lines, folder, tmp_path):
     AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "regression")
     with pytest.raises(ModelError, match="BertForSequenceClassification, whose head is that of no"):
         lines(str(tmp_path / "regression"), texts=["a"])
+
+
+def test_texts_are_cleaned_as_those_of_the_run(lines, folder, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    shutil.copytree(folder, run / "model")
+    recipe = {
+        "task": {"name": "classification", "labels": ["low", "mid", "high"],
+                 "max_length": 64},
+        "model": {"source": folder},
+        "data": {"train": "x", "clean": {"replace": {"[.!]": ""}, "stop_words": "en",
+                                         "min_length": 50}},
+    }  # fmt: skip
+    text = dump_recipe(parse_recipe(json.dumps(recipe), "recipe.yaml"))
+    (run / "recipe.yaml").write_text(text)
+    (run / "manifest.json").write_text("{}")
+    (row,) = lines(str(run), texts=["The cat. sat!"])
+    assert row["text"] == "The cat. sat!"  # as it came
+    assert row["scores"] == pytest.approx(lines(texts=["cat sat"])[0]["scores"], abs=1e-6)
+    assert row["scores"] != pytest.approx(lines(texts=["the cat sat"])[0]["scores"], abs=1e-3)
+    with pytest.raises(DataError, match=r"text 2: nothing is left of the text by the transforms"):
+        lines(str(run), texts=["cat", "the!"])

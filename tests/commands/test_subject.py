@@ -8,6 +8,7 @@ import pytest
 from lmkit.commands import subject
 from lmkit.commands.subject import open_subject, recipe_of
 from lmkit.errors import ModelError, UsageError
+from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.load import dump_recipe, parse_recipe
 
 
@@ -84,3 +85,14 @@ def test_a_model_without_a_head(tiny_bert_folder, tiny_corpus):
     (tiny_bert_folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match=r"names BertModel, whose head is .* \(causal_lm, "):
         opened(tiny_bert_folder, data=str(tiny_corpus))
+
+
+def test_a_file_of_ones_own_is_cleaned_as_the_run_was(run, tmp_path):
+    recipe = recipe_of(str(run))
+    clean = CleanSection(lowercase=True, stop_words="en", min_length=50, duplicates="exact")
+    data = recipe.data.model_copy(update={"clean": clean})
+    (run / "recipe.yaml").write_text(dump_recipe(recipe.model_copy(update={"data": data})))
+    (tmp_path / "own.jsonl").write_text('{"text": "The CAT"}\n{"text": "cat"}\n{"text": "The"}\n')
+    source = opened(run, data=str(tmp_path / "own.jsonl")).source
+    # transforms, no filters; of the last one nothing is left
+    assert [row.values["text"] for row in source.rows()] == ["cat", "cat"]

@@ -8,8 +8,9 @@ import pytest
 from lmkit.data import clean
 from lmkit.data.cache import CacheMissError, cache_dir, reading_only, scratch
 from lmkit.data.clean import Cleaned, clean_as_trained, cleaning_ledgers
+from lmkit.data.limits import FirstRows
 from lmkit.data.mixture import parts_of
-from lmkit.data.rows import Row
+from lmkit.data.rows import Row, Splits
 from lmkit.data.sources import open_splits
 from lmkit.errors import DataError
 from lmkit.recipe.cleaning import CleanSection
@@ -259,6 +260,26 @@ def test_a_corpus_of_few_documents_is_cut_after_it_was_cleaned(tmp_path):
     train, validation, _ = open_splits(DataSection(train=str(path), clean=section), TEXTS)
     whole = texts(train)[0] + texts(validation)[0]
     assert whole == "\n\n".join(["to be or not to be"] * 200)
+
+
+def test_parts_of_a_mixture_are_filtered_by_themselves():
+    class Parts:
+        def __init__(self, *parts):
+            self.parts = parts
+
+    first, second, other = Rows("A", "a", "b"), Rows("a", "c"), Rows("C")
+    first.name, second.name, other.name = "train.0", "train.1", "test"
+    section = CleanSection(lowercase=True, duplicates="exact", drop_leaks=True)
+    parts, scored = clean.clean_parts([first, second], [None, other], section, TEXTS)
+    assert [texts(part) for part in parts] == [["a", "b"], ["a"]]
+    assert scored[0] is None
+    assert texts(scored[1]) == ["c"]
+    ledgers = cleaning_ledgers(Splits(FirstRows("train", Parts(*parts), 9), None, scored[1]))
+    assert {name: found["dropped"] for name, found in ledgers.items()} == {
+        "train.0": {"blank": 0, "drop_leaks": 0, "duplicates": 1},
+        "train.1": {"blank": 0, "drop_leaks": 1, "duplicates": 0},
+        "test": {"blank": 0},
+    }
 
 
 def test_a_task_without_a_column_of_text(tmp_path):
