@@ -39,26 +39,31 @@ class Encoder:
     Args:
         tokenizer: Gives the ids and the end token.
         dtype: Of the ids: `<u2` or `<u4`.
-        fast: Whether `tiktoken` may be used where it is proven.
 
     Raises:
         TokenizerError: the tokenizer has no end token.
     """
 
-    def __init__(
-        self, tokenizer: PreTrainedTokenizerBase, dtype: str, *, fast: bool = True
-    ) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, dtype: str) -> None:
         self._tokenizer = tokenizer
         self._dtype = np.dtype(dtype)
         self.end = end_token_id(tokenizer)
         self._fast: FastBPE | None = None
-        self.reason = "tiktoken is not used"
-        backend = _backend(tokenizer)
-        if fast and backend is not None:
-            try:
-                self._fast, self.reason = FastBPE(backend), ""
-            except NotProvenError as error:
-                self.reason = str(error)
+
+    def quicken(self) -> str:
+        """Use `tiktoken` from now on where it is proven; to find out takes as long as a megabyte.
+
+        Returns:
+            Why it is not used; "" where it is.
+        """
+        backend = _backend(self._tokenizer)
+        if backend is None:
+            return "the tokenizer is written in Python"
+        try:
+            self._fast = FastBPE(backend)
+        except NotProvenError as error:
+            return str(error)
+        return ""
 
     @property
     def engine(self) -> str:

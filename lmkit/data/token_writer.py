@@ -117,54 +117,61 @@ def write_shards(
         TokenizerError: No end token, or the tokenizer fails on a text.
         CacheError: The disk has no room for what is to come.
     """
-    make = _Making(store, forecast, token_limit(source))
+    make = _Making(store, forecast, share, threads or os.cpu_count() or 1, token_limit(source))
     with plain(tokenizer):
+        if store.only_tokenizers:
+            count = make.shards(source, Encoder(tokenizer, dtype), text_column, fast=False)
+            return count, "it was found to read this corpus otherwise"
         try:
-            encoder = Encoder(tokenizer, dtype, fast=not store.only_tokenizers)
-            return make.shards(source, encoder, text_column, share, threads), encoder.reason
+            count = make.shards(source, Encoder(tokenizer, dtype), text_column, fast=True)
         except DisagreementError as error:
             store.forbid_tiktoken()
-            encoder = Encoder(tokenizer, dtype, fast=False)
-            count = make.shards(source, encoder, text_column, share, threads)
-            return count, f"tiktoken read {error} otherwise"
+            count = make.shards(source, Encoder(tokenizer, dtype), text_column, fast=False)
+            return count, f"it reads {error} otherwise"
+        return count, make.reason
 
 
 class _Making:
     """The shards that are being made."""
 
     def __init__(
-        self, store: ShardStore, forecast: Callable[[int, int], int] | None, limit: int | None
+        self,
+        store: ShardStore,
+        forecast: Callable[[int, int], int] | None,
+        share: Share,
+        threads: int,
+        limit: int | None,
     ) -> None:
         self._store = store
         self._forecast = forecast
+        self._share = share
+        self._threads = threads
         self._limit = limit
+        self.reason = ""
 
-    def shards(
-        self, source: Source, encoder: Encoder, text_column: str, share: Share, threads: int | None
-    ) -> int:
-        """Make those of `share`, and count all."""
+    def shards(self, source: Source, encoder: Encoder, text_column: str, *, fast: bool) -> int:
+        """Make those of the share, and count all; by `tiktoken` from the second batch on."""
         self._bytes = self._text = self._tokens = 0
-        count, skipped = 0, -1
+        count, skipped, submitted = 0, -1, 0
         making = _Building(-1, [], [])
-        threads = threads or os.cpu_count() or 1
         waiting: Waiting = deque()
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="lmkit-encode")
+        pool = ThreadPoolExecutor(self._threads, thread_name_prefix="lmkit-encode")
         try:
             for batch in _batches(source, text_column):
-                if batch.shard == count:  # the first batch of a shard
-                    if self._limit is not None:  # is there room for another?
-                        making = self._take(making, waiting, encoder, keep=0)
-                    if self._full:
-                        break
-                    count += 1
-                    if not self._to_make(batch, share, encoder):
-                        skipped = batch.shard
-                if batch.shard == skipped:
-                    continue
-                waiting.append((batch, pool.submit(encoder.encode, batch.documents)))
-                making = self._take(making, waiting, encoder, keep=self._ahead(threads))
+                begins = batch.shard == count
+                if begins and self._limit is not None:  # is there room for another?
+                    making = self._take(making, waiting, encoder, keep=0)
                 if self._full:
                     break
+                count += begins
+                if begins and not self._to_make(batch.shard):
+                    skipped = batch.shard
+                if batch.shard == skipped:
+                    continue
+                self._choose(encoder, batch, begins, submitted if fast else 0)
+                waiting.append((batch, pool.submit(encoder.encode, batch.documents)))
+                submitted += 1
+                making = self._take(making, waiting, encoder, keep=self._ahead())
             making = self._take(making, waiting, encoder, keep=0)
             self._finish(making, encoder)
         finally:
@@ -173,24 +180,32 @@ class _Making:
             raise DataError(f"{source.name}: no text in 0 documents; give files or rows with text")
         return count
 
-    def _ahead(self, threads: int) -> int:
-        """How many batches may wait; close to a limit fewer, so that little is read in vain."""
-        most = _AHEAD * threads
-        if self._limit is None:
-            return most
-        return min(most, (self._limit - self._tokens) // _BATCH_TOKENS)
-
-    def _to_make(self, batch: _Batch, share: Share, encoder: Encoder) -> bool:
-        """Whether the shard that begins with a batch is to be made, and by the encoder at hand.
+    def _choose(self, encoder: Encoder, batch: _Batch, begins: bool, submitted: int) -> None:
+        """Take up `tiktoken` at the second batch, and try it there and at the begin of a shard.
 
         Raises:
             DisagreementError: the two ways to encode differ.
         """
-        if not share.has(batch.shard) or self._there(batch.shard):
-            return False
-        if not encoder.agrees(batch.documents):
+        if submitted == 1:
+            self.reason = encoder.quicken()
+        if (begins or submitted == 1) and not encoder.agrees(batch.documents):
             raise DisagreementError(batch.documents.origins[0])
-        return True
+
+    def _ahead(self) -> int:
+        """How many batches may wait; close to a limit fewer, so that little is read in vain."""
+        most = _AHEAD * self._threads
+        if self._limit is None:
+            return most
+        return min(most, (self._limit - self._tokens) // _BATCH_TOKENS)
+
+    @property
+    def _full(self) -> bool:
+        """Whether the limit leaves no room for a token and an end token."""
+        return self._limit is not None and self._limit - self._tokens < 2
+
+    def _to_make(self, number: int) -> bool:
+        """Whether a shard is of the share, and no earlier run has finished it."""
+        return self._share.has(number) and not self._there(number)
 
     def _there(self, number: int) -> bool:
         """Whether an earlier run has finished a shard."""
@@ -219,11 +234,6 @@ class _Making:
             building.parts.append((found.ids, found.lengths))
             building.sizes.extend(found.sizes)
         return building
-
-    @property
-    def _full(self) -> bool:
-        """Whether the limit leaves no room for a token and an end token."""
-        return self._limit is not None and self._limit - self._tokens < 2
 
     def _finish(self, building: "_Building", encoder: Encoder) -> None:
         """Write a full shard, if there is room for it and for what the end will take."""

@@ -10,8 +10,9 @@ DOCUMENTS = Documents(TEXTS, [f"memory:{i}" for i in range(4)], [len(t.encode())
 
 
 def test_both_libraries_give_the_same(byte_tokenizer, monkeypatch):
-    fast, slow = (Encoder(byte_tokenizer, "<u2", fast=fast) for fast in (True, False))
-    assert (fast.engine, slow.engine, fast.reason) == ("tiktoken", "tokenizers", "")
+    fast, slow = (Encoder(byte_tokenizer, "<u2") for _ in range(2))
+    assert fast.quicken() == ""
+    assert (fast.engine, slow.engine) == ("tiktoken", "tokenizers")
     with plain(byte_tokenizer):
         tokens, lengths = slow.encode(DOCUMENTS)
         assert tokens.dtype == np.dtype("<u2")
@@ -26,7 +27,8 @@ def test_both_libraries_give_the_same(byte_tokenizer, monkeypatch):
 
 def test_a_tokenizer_that_is_no_byte_level_bpe(word_tokenizer):
     encoder = Encoder(word_tokenizer, "<u4")
-    assert (encoder.engine, encoder.reason) == ("tokenizers", "the model is WordPiece, not BPE")
+    assert encoder.quicken() == "the model is WordPiece, not BPE"
+    assert encoder.engine == "tokenizers"
     tokens, lengths = encoder.encode(Documents(["the quick fox", "run"], ["a", "b"], [13, 3]))
     assert tokens[-1] == word_tokenizer.sep_token_id
     assert lengths.tolist() == [4, 2]
@@ -35,6 +37,7 @@ def test_a_tokenizer_that_is_no_byte_level_bpe(word_tokenizer):
 
 def test_a_sample_is_compared(byte_tokenizer, monkeypatch):
     encoder = Encoder(byte_tokenizer, "<u2")
+    assert encoder.quicken() == ""
     with plain(byte_tokenizer):
         assert encoder.agrees(DOCUMENTS)
         monkeypatch.setattr(FastBPE, "encode", lambda *_: np.array([1], np.uint32))

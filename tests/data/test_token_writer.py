@@ -268,7 +268,7 @@ def test_a_sample_that_differs_puts_tiktoken_aside(tmp_path, monkeypatch, byte_t
     count, reason = write_shards(
         store, Texts(texts), byte_tokenizer, text_column="text", dtype="<u2"
     )
-    assert reason == "tiktoken read texts.jsonl:2 otherwise"
+    assert reason == "it reads texts.jsonl:2 otherwise"
     (tmp_path / "joined").mkdir()
     join_shards(tmp_path / "joined", store, count, name="train", dtype="<u2")
     tokens = np.fromfile(tmp_path / "joined/tokens.bin", "<u2").tolist()
