@@ -69,6 +69,28 @@ def test_no_document_moves_when_the_corpus_grows(documents, more, share):
     assert before[1] <= after[1]
 
 
+@given(
+    documents=st.lists(TEXTS, min_size=MANY, max_size=40, unique=True),
+    more=st.lists(st.lists(TEXTS, max_size=20), max_size=4),
+    share=st.floats(0.3, 0.7),
+    order=st.randoms(use_true_random=False),
+)
+def test_a_corpus_grows_and_is_shuffled_and_no_text_moves(documents, more, share, order):
+    """Of running text too, once it is many documents; and equal texts go where the first went."""
+    threshold = share * 2**64
+    below = [digest(row, "text") < threshold for row in Rows(documents).rows()]
+    assume(any(below) and not all(below))
+    sides = [set(texts(side)) for side in split(documents, share, is_corpus=True)]
+    for addition in more:
+        documents = documents + addition
+        order.shuffle(documents)
+        grown = [set(texts(side)) for side in split(documents, share, is_corpus=True)]
+        assert sides[0] <= grown[0]
+        assert sides[1] <= grown[1]
+        assert not grown[0] & grown[1]
+        sides = grown
+
+
 def test_share_of_many_documents():
     _, validation = split([f"document {i}" for i in range(4000)], 0.1, is_corpus=True)
     assert len(texts(validation)) == pytest.approx(400, abs=60)  # three standard deviations
