@@ -1,6 +1,6 @@
 """`lmkit recipes check --full`: hold a recipe against its data and model, on a sample."""
 
-from lmkit.commands.look import sampled
+from lmkit.commands.look import piped_aside, sampled
 from lmkit.models.libraries import quiet_libraries
 from lmkit.recipe.sections import Recipe
 
@@ -14,5 +14,5 @@ def check_full(recipe: Recipe) -> None:
         LmkitError: what would stop a run before its first step.
     """
     quiet_libraries()
-    with sampled(recipe):
+    with piped_aside(recipe) as placed, sampled(placed):
         return

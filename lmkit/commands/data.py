@@ -19,6 +19,7 @@ from lmkit.data.mixture import parts_of
 from lmkit.data.shards import Share
 from lmkit.data.shares import make_share, merge_shares
 from lmkit.data.sources import Source, Splits, open_splits
+from lmkit.data.standard_input import with_standard_input
 from lmkit.data.token_cache import Identity, TokenCorpus, identify, prepare_corpus
 from lmkit.data.tokenizer import prepare_tokenizer
 from lmkit.errors import CacheError, UsageError
@@ -110,6 +111,7 @@ def _plan(
 
 def _identities(recipe: Recipe, text_column: str) -> tuple[Splits, list[Identity]]:
     """The splits, and what each (or part of a mixture) is in the cache: there is a tokenizer."""
+    recipe = recipe.model_copy(update={"data": with_standard_input(recipe.data)})
     try:
         splits = open_splits(recipe.data, recipe.task)
         tokenizer = prepare_tokenizer(recipe, splits.train)

@@ -1,8 +1,10 @@
 """Look at what a run would be made of, with nothing written: whole from the cache, or a sample."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel, set_seed
@@ -16,6 +18,7 @@ from lmkit.data.mixed import MixedExamples
 from lmkit.data.mixture import Mixture, epoch_sizes, parts_of, text_of
 from lmkit.data.rows import Row, Source
 from lmkit.data.sources import open_splits
+from lmkit.data.standard_input import with_standard_input
 from lmkit.data.tokenizer import prepare_tokenizer
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.sections import Recipe
@@ -66,6 +69,14 @@ class _Sample:
     def describe(self) -> list[dict[str, Any]]:
         """As the whole."""
         return self.source.describe()
+
+
+@contextmanager
+def piped_aside(recipe: Recipe) -> Iterator[Recipe]:
+    """The recipe with a file in the place of standard input, which is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="lmkit-") as folder:
+        data = with_standard_input(recipe.data, folder=Path(folder))
+        yield recipe.model_copy(update={"data": data})
 
 
 @contextmanager

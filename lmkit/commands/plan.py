@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from lmkit.commands.look import Look, sampled, whole
+from lmkit.commands.look import Look, piped_aside, sampled, whole
 from lmkit.commands.rehearse import optimizer_of
 from lmkit.commands.resolve import batch_shape
 from lmkit.data.cache import CacheMissError
@@ -92,13 +92,14 @@ def plan(recipe: Recipe) -> Plan:
         LmkitError: whatever would stop the run before its first step.
     """
     quiet_libraries()
-    try:
-        with whole(recipe) as found:
-            return _reckon(recipe, found)
-    except CacheMissError:
-        logger.info("the token cache does not hold this data; counting from a sample")
-    with sampled(recipe) as found:
-        return _reckon(recipe, found)
+    with piped_aside(recipe) as placed:
+        try:
+            with whole(placed) as found:
+                return _reckon(placed, found)
+        except CacheMissError:
+            logger.info("the token cache does not hold this data; counting from a sample")
+        with sampled(placed) as found:
+            return _reckon(placed, found)
 
 
 def _reckon(recipe: Recipe, found: Look) -> Plan:

@@ -12,7 +12,6 @@ from typing import Any
 
 from lmkit.errors import RunFolderError, UsageError
 from lmkit.recipe.base import TaskOptions
-from lmkit.recipe.mixture import MixturePart
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection, Recipe
 from lmkit.tasks.base import Task
@@ -134,19 +133,7 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
 
 def absolute(data: DataSection) -> DataSection:
     """The data section with absolute paths (names of hub splits are left as they are)."""
-    if data.dataset is not None:
-        return data
-    names = ("train", "validation", "test")
-    return data.model_copy(update={name: _placed(getattr(data, name)) for name in names})
-
-
-def _placed(given: Any) -> Any:
-    """A path, an entry of a mixture, or a list of them, with absolute paths."""
-    if isinstance(given, list):
-        return [_placed(item) for item in given]
-    if isinstance(given, MixturePart):
-        return given.model_copy(update={"path": _placed(given.path)})
-    return None if given is None else os.path.abspath(given)  # noqa: PTH100 - keeps globs and links
+    return data.with_paths(os.path.abspath)  # keeps globs and links as typed
 
 
 def _absolute(source: str | None) -> str | None:

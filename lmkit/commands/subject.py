@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from lmkit import tasks
 from lmkit.data.clean import clean_as_trained
 from lmkit.data.sources import Source, Splits, open_files, open_splits
+from lmkit.data.standard_input import keep_standard_input
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import DataError, ModelError, UsageError
 from lmkit.models.device import default_device
@@ -22,7 +23,7 @@ from lmkit.models.loading import ModelLoader, open_config
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.load import load_recipe
 from lmkit.recipe.nearest import did_you_mean
-from lmkit.recipe.sections import DataSection, ModelSection, Recipe
+from lmkit.recipe.sections import STANDARD_INPUT, DataSection, ModelSection, Recipe
 from lmkit.run_folder import RunFolder, model_folder
 from lmkit.tasks.base import Task
 
@@ -145,7 +146,10 @@ def _data(
     if data is not None:
         # of the section only how files are read and texts are cleaned matters here
         reading = recipe.data if recipe is not None else DataSection(train=data)
-        files = open_files(data, reading, options, name="data", key="--data")
+        named = reading.model_copy(update={"format": None})  # a file's name tells its format
+        if data == STANDARD_INPUT:
+            data = str(keep_standard_input("--data", kind=reading.format))
+        files = open_files(data, named, options, name="data", key="--data")
         source = clean_as_trained(files, reading.clean, options)
         next(source.rows())  # an empty or unreadable file is told before the model is opened
         return source, None

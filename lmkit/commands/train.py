@@ -23,6 +23,7 @@ from lmkit.commands.rehearse import rehearse
 from lmkit.commands.resolve import Facts, batch_shape, require_same, resolve
 from lmkit.commands.session import Session, train_session
 from lmkit.data.sources import Splits, open_splits
+from lmkit.data.standard_input import with_standard_input
 from lmkit.data.tokenizer import prepare_tokenizer
 from lmkit.errors import InterruptedRunError
 from lmkit.models.device import default_device
@@ -65,6 +66,7 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     quiet_libraries()
     processes = join(recipe.train.ddp_timeout, recipe.train.ddp_backend)
     claimed = processes.once(lambda: claim(recipe, options))
+    recipe = processes.once(lambda: with_piped_data(recipe, claimed.earlier))
     parts = prepare(recipe)
     resolved = settle(recipe, parts, processes, claimed)
     if claimed.earlier is not None:
@@ -123,6 +125,12 @@ def prepare(recipe: Recipe) -> Parts:
         if source is not None:
             task.prepare(source, tokenizer)
     return Parts(task, splits, tokenizer, model, train)
+
+
+def with_piped_data(recipe: Recipe, earlier: Recipe | None) -> Recipe:
+    """The recipe with a file in the place of standard input; see `with_standard_input`."""
+    data = with_standard_input(recipe.data, earlier=earlier.data if earlier else None)
+    return recipe.model_copy(update={"data": data})
 
 
 def _validation(recipe: Recipe, parts: Parts) -> Callable[[], Examples] | None:

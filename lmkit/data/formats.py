@@ -36,6 +36,7 @@ _TEXT = (
 )
 TEXT_EXTENSIONS = frozenset(f".{extension}" for extension in _TEXT.split())
 COMPRESSIONS = (".gz", ".zst")
+_COMPRESSED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".tbz2", ".txz"))
 FORMATS = (
     "txt, md, py and any other text; json, jsonl, csv, tsv, parquet, arrow, conll/iob2, SQuAD "
@@ -97,6 +98,11 @@ def is_known(path: Path) -> bool:
     if suffix in COMPRESSIONS:
         suffix = Path(path.stem).suffix.lower()
     return suffix in ROW_FORMATS or suffix in TEXT_EXTENSIONS
+
+
+def signature(head: bytes) -> str:
+    """The extension of the compression that bytes begin with; empty where there is none."""
+    return next((name for mark, name in _COMPRESSED.items() if head.startswith(mark)), "")
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def apply(tree: Tree, overrides: Sequence[str]) -> Tree:
             problem = Problem(spot, (), f"found {found}; allowed: KEY.PATH=VALUE")
             tree.problems.append(problem)
             continue
-        given = read_yaml(text, override=key)
+        # a lone dash names standard input; YAML would read a list of nothing
+        given = read_yaml('"-"' if text.strip() == "-" else text, override=key)
         tree.problems.extend(given.problems)
         if not given.problems:
             tree = _put(tree, parts, given.value, spot)

@@ -3,6 +3,7 @@
 `task` is a union told apart by `name`; its members are the classes of `lmkit/recipe/options/`.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -12,6 +13,9 @@ from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.mixture import Files, Format, MixturePart, Name
 from lmkit.recipe.options import AnyTaskOptions
 from lmkit.recipe.train import TrainSection
+
+STANDARD_INPUT = "-"
+"""The path that stands for what is piped into the command."""
 
 TokenizerType = Literal["bpe", "wordpiece", "unigram", "byte"]
 
@@ -83,8 +87,8 @@ class DataSection(Section):
     """Where the text is: files of one's own, a hub set, or the embedded `stdlib`."""
 
     train: Name | Annotated[list[Name | MixturePart], Field(min_length=1)] | None = None
-    """A file, a folder, a glob (`-` is standard input) or a list of them, read as one corpus; or a
-    list with mappings, a mixture: `[{path: a.txt, weight: 0.7}, {dataset: stdlib, weight: 0.3}]`.
+    """A file, a folder, a glob (`"-"` is standard input) or a list of them, read as one corpus; or
+    a list with mappings, a mixture: `[{path: a.txt, weight: 2}, {dataset: stdlib, weight: 1}]`.
     With `dataset` the name of a split."""
     validation: Files | None = None
     """As `train`; left out, `validation_share` of the training data is split off."""
@@ -130,6 +134,11 @@ class DataSection(Section):
             raise ValueError("data: give `train` (a file, a folder, a glob) or `dataset`")
         if self.mixture:
             self._check_mixture(self.mixture)
+        piped = [key for key, path in self.paths().items() if path == STANDARD_INPUT]
+        if len(piped) > 1:
+            raise ValueError(
+                f"{piped[1]}: standard input (`-`) can be read only once, and {piped[0]} reads it"
+            )
         if self.dataset is not None and self.format is not None:
             raise ValueError("data.format: is of files; a data set knows its own")
         if self.dataset in (None, "stdlib"):
@@ -156,6 +165,45 @@ class DataSection(Section):
         if not isinstance(self.train, list) or all(isinstance(item, str) for item in self.train):
             return []
         return [MixturePart(path=item) if isinstance(item, str) else item for item in self.train]
+
+    def paths(self) -> dict[str, str]:
+        """Every path by where it stands (`data.train`, `data.train.0.path`); none in a data set."""
+        found: dict[str, str] = {}
+
+        def note(key: str, given: Any) -> None:
+            if isinstance(given, list):
+                for number, item in enumerate(given):
+                    note(f"{key}.{number}", item)
+            elif isinstance(given, MixturePart):
+                note(f"{key}.path", given.path)
+            elif given is not None:
+                found[key] = given
+
+        if self.dataset is None:
+            for split in ("train", "validation", "test"):
+                note(f"data.{split}", getattr(self, split))
+        return found
+
+    def with_paths(self, change: Callable[[str], str]) -> "DataSection":
+        """The section with every path changed; names of splits are left as they are."""
+
+        def changed(given: Any) -> Any:
+            if isinstance(given, list):
+                return [changed(item) for item in given]
+            if isinstance(given, MixturePart):
+                return given.model_copy(update={"path": changed(given.path)})
+            return None if given is None else change(given)
+
+        if self.dataset is not None:
+            return self
+        splits = ("train", "validation", "test")
+        return self.model_copy(update={split: changed(getattr(self, split)) for split in splits})
+
+    def format_at(self, key: str) -> Format | None:
+        """The format that is given for the path at `key`, a key of `paths`."""
+        parts = key.split(".")
+        entry = self.mixture[int(parts[2])] if self.mixture and parts[1] == "train" else None
+        return (entry and entry.format) or self.format
 
     def files(self, split: str) -> str | list[str] | None:
         """What `split` names: paths or, with `dataset`, splits; never a mixture."""

@@ -30,6 +30,11 @@ def test_values_are_yaml() -> None:
     assert train == {"a": 5e-4, "b": "no", "c": [1, "x"], "d": None, "e": "x=1,y=2", "f": "5"}
 
 
+def test_a_lone_dash_is_standard_input() -> None:
+    assert value("data.train=-", "data.test= - ")["data"] == {"train": "-", "test": "-"}
+    assert value("data.train=- a")["data"]["train"] == ["a"]
+
+
 def test_mappings_are_made_on_the_way_and_the_last_one_wins() -> None:
     changed = value("tokenizer.train.type=bpe", "tokenizer.train.type=byte")
     assert changed["tokenizer"] == {"train": {"type": "byte"}}

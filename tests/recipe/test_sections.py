@@ -22,6 +22,13 @@ def test_what_is_left_out() -> None:
     assert recipe.train.seed == 42
 
 
+def test_max_tokens_is_for_running_text() -> None:
+    data = {"dataset": "stdlib", "max_tokens": 9}
+    assert Recipe.model_validate({**RECIPE, "data": data}).data.max_tokens == 9
+    with pytest.raises(ValueError, match=r"data\.max_tokens: classification reads rows"):
+        Recipe.model_validate({**RECIPE, "data": data, "task": {"name": "classification"}})
+
+
 @pytest.mark.parametrize(
     ("section", "text"),
     [
@@ -58,6 +65,15 @@ def test_what_is_left_out() -> None:
         (
             "model: {source: a}\ndata: {test: x}",
             "3:1: data: give `train` (a file, a folder, a glob) or `dataset`",
+        ),
+        (
+            "model: {source: a}\ndata: {train: [x, '-'], test: '-'}",
+            "3:31: data.test: standard input (`-`) can be read only once, and data.train.1 reads "
+            "it",
+        ),
+        (
+            "model: {source: a}\ndata: {dataset: stdlib, format: csv}",
+            "3:33: data.format: is of files; a data set knows its own",
         ),
     ],
 )
