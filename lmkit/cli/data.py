@@ -45,6 +45,23 @@ def prepare(
     prepare(load_recipe(recipe, overrides or ()), options)
 
 
+@app.command()
+def inspect(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    sample: Annotated[
+        int, typer.Option("--sample", metavar="N", min=0, help="Show N rows of each split too.")
+    ] = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
+) -> None:
+    """What the data of a recipe are like, what is wrong with them, and what to do."""
+    from lmkit.commands.inspect import inspect
+    from lmkit.recipe.load import load_recipe
+
+    inspect(load_recipe(recipe, overrides or ()), as_json=as_json, sample=sample)
+
+
 @cache.command("list")
 def list_(as_json: Json = False) -> None:
     """What the token cache holds, and how large it is."""

@@ -107,7 +107,7 @@ def _look(recipe: Recipe, *, sample: bool) -> Look:
     loader = ModelLoader(recipe.model, resize=bool(recipe.tokenizer.add_tokens))
     loader.config()
     train = open_splits(recipe.data, recipe.task).train
-    source = _sample_of(train) if sample else train
+    source = sample_of(train) if sample else train
     tokenizer = prepare_tokenizer(recipe, source)
     task = tasks.build(recipe.task)
     task = tasks.build(task.resolve(train))
@@ -126,7 +126,7 @@ def _look(recipe: Recipe, *, sample: bool) -> Look:
     return Look(task, model, examples, sum(sizes), sum(sizes) / max(sum(taken), 1), count, tokens)
 
 
-def _sample_of(train: Source) -> Source:
+def sample_of(train: Source) -> Source:
     """About a megabyte, of a mixture as much of each part."""
     if isinstance(train, Mixture):
         size = SAMPLE_BYTES // len(train.parts)

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 
 from lmkit.data.formats import DataFile
+from lmkit.data.refusals import refuse
 from lmkit.data.rows import Row
 from lmkit.data.text import Reading, read_lines
 from lmkit.errors import DataError
@@ -25,21 +26,25 @@ def read_csv(file: DataFile, reading: Reading) -> Iterator[Row]:
     reader = csv.reader(read_lines(file, reading), strict=True)
     names: list[str] | None = None
     number = line = 0
-    try:
-        for cells in reader:
-            begun, line = line + 1, reader.line_num
-            if not cells:  # a blank line
-                continue
-            if names is None:
-                names = _header(file, begun, cells)
-                continue
+    while True:
+        begun = line + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
             number += 1
-            yield _cells(file, begun, number, names, cells)
-    except csv.Error as error:
-        raise DataError(
-            f"{file}:{line + 1}: row {number + 1}: {error}; a cell that holds quotes, commas or "
-            'line ends is written "...", and each quote in it twice ("")'
-        ) from error
+            refuse(_misquoted(file, begun, number, error))
+            cells = []
+        line = reader.line_num
+        if cells is None:
+            return
+        if not cells:  # a blank line
+            continue
+        if names is None:
+            names = _header(file, begun, cells)
+            continue
+        number += 1
+        if (row := _cells(file, begun, number, names, cells)) is not None:
+            yield row
 
 
 def read_tsv(file: DataFile, reading: Reading) -> Iterator[Row]:
@@ -62,7 +67,8 @@ def read_tsv(file: DataFile, reading: Reading) -> Iterator[Row]:
             names = _header(file, line, cells)
             continue
         number += 1
-        yield _cells(file, line, number, names, cells)
+        if (row := _cells(file, line, number, names, cells)) is not None:
+            yield row
 
 
 def read_conll(file: DataFile, reading: Reading) -> Iterator[Row]:
@@ -83,10 +89,13 @@ def read_conll(file: DataFile, reading: Reading) -> Iterator[Row]:
             columns = text.split("\t") if "\t" in text else text.split()
             width = width or len(columns)
             if len(columns) != width or width < 2:
-                raise DataError(
-                    f"{file}:{number}: {len(columns)} columns ({text[:40]!r}), expected "
-                    f"{max(width, 2)}: a token, its tag, and as many in every line"
+                refuse(
+                    DataError(
+                        f"{file}:{number}: {len(columns)} columns ({text[:40]!r}), expected "
+                        f"{max(width, 2)}: a token, its tag, and as many in every line"
+                    )
                 )
+                continue
             begun = begun or number
             tokens.append(columns[0].strip())
             tags.append(columns[-1].strip())
@@ -95,6 +104,16 @@ def read_conll(file: DataFile, reading: Reading) -> Iterator[Row]:
             tokens, tags, begun = [], [], 0
     if tokens:
         yield Row({"tokens": tokens, "tags": tags}, f"{file}:{begun}")
+
+
+def _misquoted(file: DataFile, line: int, number: int, error: csv.Error) -> DataError:
+    """The error for a row whose quotes are out of place."""
+    told = DataError(
+        f"{file}:{line}: row {number}: {error}; a cell that holds quotes, commas or "
+        'line ends is written "...", and each quote in it twice ("")'
+    )
+    told.__cause__ = error
+    return told
 
 
 def _header(file: DataFile, line: int, cells: list[str]) -> list[str]:
@@ -118,13 +137,18 @@ def _header(file: DataFile, line: int, cells: list[str]) -> list[str]:
     return names
 
 
-def _cells(file: DataFile, line: int, number: int, names: list[str], cells: list[str]) -> Row:
-    """One row, once it has a cell for each name."""
+def _cells(
+    file: DataFile, line: int, number: int, names: list[str], cells: list[str]
+) -> Row | None:
+    """One row, once it has a cell for each name; None where it is refused and passed over."""
     if len(cells) != len(names):
-        raise DataError(
-            f"{file}:{line}: row {number} has {len(cells)} cells, the header has {len(names)} "
-            f"({', '.join(names)}); is a cell with the separator in it not quoted?"
+        refuse(
+            DataError(
+                f"{file}:{line}: row {number} has {len(cells)} cells, the header has {len(names)} "
+                f"({', '.join(names)}); is a cell with the separator in it not quoted?"
+            )
         )
+        return None
     return Row(dict(zip(names, cells, strict=True)), f"{file}:{line}")
 
 

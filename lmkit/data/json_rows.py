@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lmkit.data.formats import DataFile
+from lmkit.data.refusals import refuse
 from lmkit.data.rows import Row
 from lmkit.data.text import Reading, read_chunks, read_lines
 from lmkit.errors import DataError
@@ -18,7 +19,12 @@ def read_json_lines(file: DataFile, reading: Reading) -> Iterator[Row]:
     """
     for number, line in enumerate(read_lines(file, reading), start=1):
         if line.strip():
-            yield _row(file, number, _parsed(file, line.rstrip("\r\n"), number), reading)
+            try:
+                row = _row(file, number, _parsed(file, line.rstrip("\r\n"), number), reading)
+            except DataError as error:
+                refuse(error)
+            else:
+                yield row
 
 
 def read_json(file: DataFile, reading: Reading) -> Iterator[Row]:
@@ -78,8 +84,13 @@ def _array(file: DataFile, head: str, chunks: Iterator[str], reading: Reading) -
     empty = text.peek() == "]"
     while not empty:
         text.peek()
-        line = text.line
-        yield _row(file, line, text.value(), reading)
+        line, value = text.line, text.value()
+        try:
+            row = _row(file, line, value, reading)
+        except DataError as error:
+            refuse(error)
+        else:
+            yield row
         mark = text.peek()
         if mark == "]":
             break

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
+from lmkit.data.refusals import note_blank
 from lmkit.errors import DataError
 from lmkit.recipe.nearest import did_you_mean
 
@@ -76,6 +77,7 @@ class RowSource(ABC):
             text = row.values.get(self._text_column) if self._text_column is not None else None
             if isinstance(text, str) and not text.strip():
                 blank, first = blank + 1, first or row.origin
+                note_blank(row.origin)
                 continue
             kept += 1
             yield row

@@ -19,6 +19,7 @@ from lmkit.data.hub import open_hub
 from lmkit.data.json_rows import read_json, read_json_lines
 from lmkit.data.limits import FirstRows, FirstTokens
 from lmkit.data.mixture import Joined, Mixture
+from lmkit.data.refusals import refuse
 from lmkit.data.rows import Row as Row
 from lmkit.data.rows import RowSource
 from lmkit.data.rows import Source as Source
@@ -29,6 +30,7 @@ from lmkit.data.split import hold_out
 from lmkit.data.stdlib import open_stdlib
 from lmkit.data.tables import read_table
 from lmkit.data.text import Reading, read_text
+from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.mixture import MixturePart
 from lmkit.recipe.sections import DataSection
@@ -60,7 +62,10 @@ class FileSource(RowSource):
     def read(self) -> Iterator[Row]:
         """The rows of one file after the other."""
         for file in self.files:
-            yield from _READERS[file.kind](file, self._reading)
+            try:
+                yield from _READERS[file.kind](file, self._reading)
+            except DataError as error:
+                refuse(error)
 
     def nothing(self, blank: int) -> str:
         """The file that is empty, or how many are."""
@@ -119,7 +124,7 @@ def open_splits(data: DataSection, options: TaskOptions) -> Splits:
         splits = _open_local(data, options)
     for source in splits:
         if source is not None:
-            next(source.rows())
+            _look_into(source)
     (train,), validation, test = _cleaned(
         [splits.train], splits.validation, splits.test, data, options
     )
@@ -158,6 +163,14 @@ def open_files(
     return FileSource(name, find_files(spec, key, kind or data.format), reading)
 
 
+def _look_into(source: Source) -> None:
+    """Read one row."""
+    try:
+        next(source.rows())
+    except DataError as error:
+        refuse(error)
+
+
 def _open_local(data: DataSection, options: TaskOptions) -> Splits:
     """The sources that the recipe names itself."""
     spec = data.files("train")
@@ -173,7 +186,7 @@ def _open_mixture(data: DataSection, options: TaskOptions) -> Splits:
     scored = _scored(data, options, opened)
     for source in (*opened, *scored):
         if source is not None:
-            next(source.rows())
+            _look_into(source)
     parts, named, test = _cleaned(opened, *scored, data, options)
     if named is None:
         sides = [_held_out(part, data, options) for part in parts]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 from lmkit.data.formats import DataFile, open_bytes, sniff
+from lmkit.data.refusals import refuse
 from lmkit.data.rows import Row
 from lmkit.errors import DataError
 
@@ -106,12 +107,18 @@ def _unfinished(content: bytes) -> int:
 
 def _lines(file: DataFile, stream: BinaryIO, reading: Reading) -> Iterator[str]:
     offset = 0
-    for raw in stream:
+    for number, raw in enumerate(stream, start=1):
         line = raw
         if offset == 0:
             line = _start(file, raw)
-        yield _decode(file, line, reading, offset + len(raw) - len(line))
+        start = offset + len(raw) - len(line)
         offset += len(raw)
+        try:
+            text = _decode(file, line, reading, start)
+        except DataError as error:
+            refuse(error, f"{file}:{number}")
+            text = line.decode("utf-8", "replace")
+        yield text
 
 
 def _start(file: DataFile, content: bytes) -> bytes:

@@ -73,3 +73,18 @@ def test_machines_share_the_work(tiny_corpus: Path, tmp_path: Path) -> None:
         }
 
     assert contents("merged") == contents("alone")
+
+
+def test_inspect(cli, tiny_corpus: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(RECIPE)
+    (tiny_corpus / "40.txt").write_text((tiny_corpus / "00.txt").read_text())
+    ended = cli("data", "inspect", recipe, "--json", "--sample", "1", "--quiet")
+    assert ended.code == 0, ended.err
+    assert ended.err == ""
+    found = json.loads(ended.out)
+    assert {"splits", "findings", "sample"} <= set(found)
+    assert "duplicate" in {finding["kind"] for finding in found["findings"]}
+    bad = cli("data", "inspect", recipe, "--set", "data.train=nowhere")
+    assert bad.code == 2
+    assert "data.train: no such file or folder: nowhere" in bad.err
