@@ -17,6 +17,7 @@ from lmkit import tasks
 from lmkit.commands.claim import Claim, claim, drop_replaced, take
 from lmkit.commands.examples import training_examples
 from lmkit.commands.finish import finish
+from lmkit.commands.glance import tell
 from lmkit.commands.ledger import ledger_lines, reckon_ledger
 from lmkit.commands.manifest import begin_manifest, contents
 from lmkit.commands.rehearse import rehearse
@@ -85,6 +86,7 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
     )  # fmt: skip
     if processes.is_first:
         write_text(session.folder.recipe, dump_recipe(resolved))
+        tell(parts.splits, resolved.task)
         counted = reckon_ledger(
             resolved, parts.task, parts.splits.train, parts.train, processes.world_size
         )

@@ -66,21 +66,21 @@ def hash64(content: str) -> int:
 
 def repeats(contents: Contents) -> tuple[Copies, Copies]:
     """Copies within a split, each of the first row like it: identical ones, and folded alike."""
-    exact = _repeats(_view(contents.exact))
-    near = _repeats(_view(contents.folded))
+    exact = repeats_of(contents.exact)
+    near = repeats_of(contents.folded)
     return exact, _without(near, exact.rows)
 
 
 def leaks(contents: Contents, earlier: Contents) -> tuple[Copies, Copies]:
     """Rows whose content stands in another split too: identical, and folded alike."""
-    exact = _shared(_view(contents.exact), _view(earlier.exact))
-    near = _shared(_view(contents.folded), _view(earlier.folded))
+    exact = shared_with(contents.exact, earlier.exact)
+    near = shared_with(contents.folded, earlier.folded)
     return exact, _without(near, exact.rows)
 
 
 def conflicts(contents: Contents, labels: "array[int]") -> Copies:
     """Rows with the content of another (folded) and another label than the first row like it."""
-    found = _repeats(_view(contents.folded))
+    found = repeats_of(contents.folded)
     numbers = np.frombuffer(labels, dtype=np.int32)
     unlike = numbers[found.rows] != numbers[found.of]
     return Copies(found.rows[unlike], found.of[unlike])
@@ -90,17 +90,19 @@ def _view(hashes: "array[int]") -> Hashes:
     return np.frombuffer(hashes, dtype=np.uint64) if hashes else np.zeros(0, np.uint64)
 
 
-def _repeats(hashes: Hashes) -> Copies:
+def repeats_of(row_hashes: "array[int]") -> Copies:
     """The rows that are not the first of their hash, beside the first."""
+    hashes = _view(row_hashes)
     _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
     of = first[which]
     rows = np.flatnonzero(of != np.arange(len(hashes)))
     return Copies(rows, of[rows])
 
 
-def _shared(hashes: Hashes, others: Hashes) -> Copies:
+def shared_with(row_hashes: "array[int]", others: "array[int]") -> Copies:
     """The rows whose hash is among `others`, beside the first there."""
-    known, first = np.unique(others, return_index=True)
+    hashes = _view(row_hashes)
+    known, first = np.unique(_view(others), return_index=True)
     if not len(known):
         return Copies(np.zeros(0, np.int64), np.zeros(0, np.int64))
     at = np.minimum(np.searchsorted(known, hashes), len(known) - 1)

@@ -8,6 +8,9 @@ from lmkit.data.doctor.copies import content_of, hash64
 from lmkit.data.refusals import keeping_refusals
 from lmkit.data.rows import Row, Source
 
+CUT = " (from character"
+"""What follows the place of a row in the place of a part of its text (split.TailPart)."""
+
 
 class Shown(NamedTuple):
     """A row as it is stored and as a task gets it; None where the task never sees it."""
@@ -44,9 +47,23 @@ def draw(source: Source, count: int, text_column: str | None) -> list[Shown]:
 
 
 def _pairs(source: Source) -> Iterator[tuple[Row, Row | None]]:
-    """Rows before and after: the same where nothing changes them."""
-    if isinstance(source, Changes):
-        yield from source.changes()
+    """Rows before and after: the same where nothing changes them.
+
+    A split may be a part of a source that changes rows: then its rows are found again, by their
+    places, among those of that source; a row that is dropped belongs to every part.
+    """
+    changing: object = source
+    while changing is not None and not isinstance(changing, Changes):
+        changing = getattr(changing, "source", None)
+    if changing is None:
+        for row in source.rows():
+            yield row, row
         return
-    for row in source.rows():
-        yield row, row
+    given = source.rows()
+    row = next(given, None)
+    for before, after in changing.changes():
+        if after is None:
+            yield before, None
+        elif row is not None and row.origin.partition(CUT)[0] == before.origin:
+            yield before, row
+            row = next(given, None)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lmkit.data.doctor.copies import hash64
 from lmkit.data.doctor.sample import Changes, draw
 from lmkit.data.rows import Row
+from lmkit.data.split import HashPart
 
 
 class Plain:
@@ -23,8 +24,11 @@ class Plain:
 
 
 class Lowered(Plain):
+    def rows(self) -> Iterator[Row]:
+        return (after for _, after in self.changes() if after is not None)
+
     def changes(self) -> Iterator[tuple[Row, Row | None]]:
-        for row in self.rows():
+        for row in super().rows():
             text = row.values["text"]
             yield row, None if text == "DROP" else Row({"text": text.lower()}, row.origin)
 
@@ -44,6 +48,18 @@ def test_the_order_of_the_rows_has_no_say() -> None:
     first = {shown.before.values["text"] for shown in draw(Plain(texts), 5, "text")}
     random.Random(1).shuffle(texts)
     assert {shown.before.values["text"] for shown in draw(Plain(texts), 5, "text")} == first
+
+
+def test_a_part_of_a_source_that_changes_rows() -> None:
+    texts = [f"Text {i}" for i in range(40)] + ["DROP"]
+    whole = Lowered(texts)
+    parts = [HashPart(name, whole, "text", 2**62, name == "held") for name in ("kept", "held")]
+    seen = [draw(part, 100, "text") for part in parts]
+    assert all(len(part) > 5 for part in seen)
+    assert sum(shown.after is None for shown in seen[0]) == 1
+    kept = [shown for part in seen for shown in part if shown.after is not None]
+    assert sorted(shown.before.values["text"] for shown in kept) == sorted(texts[:-1])
+    assert all(shown.after.values["text"] == shown.before.values["text"].lower() for shown in kept)
 
 
 def test_before_and_after() -> None:
