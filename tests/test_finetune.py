@@ -85,6 +85,7 @@ def test_the_whole_way_from_a_csv_to_answers(run_cli, recipe, data):
     summary = json.loads(ended.out)
     assert (summary["task"], summary["split"]) == ("classification", "test")
     assert "3 labels: sea, sky, soil" in ended.err
+    assert "data: rows: train " in ended.err
     majority = summary["baselines"]["majority"]
     assert majority["accuracy"] < 0.6
     assert summary["metrics"]["accuracy"] > 0.95

@@ -62,6 +62,26 @@ def inspect(
     inspect(load_recipe(recipe, overrides or ()), as_json=as_json, sample=sample)
 
 
+@app.command()
+def tokenizer(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--beside", metavar="DIR_OR_NAME", help="Another tokenizer to compare; repeatable."
+        ),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
+) -> None:
+    """What the tokenizer of a recipe makes of its validation text, beside others."""
+    from lmkit.commands.tokenizer_report import report
+    from lmkit.recipe.load import load_recipe
+
+    report(load_recipe(recipe, overrides or ()), beside=beside or (), as_json=as_json)
+
+
 @cache.command("list")
 def list_(as_json: Json = False) -> None:
     """What the token cache holds, and how large it is."""

@@ -40,7 +40,7 @@ def word_joints(tokenizer: PreTrainedTokenizerBase, size: int) -> tuple[Bools, B
         for token, token_id in vocabulary:
             ends[token_id] = not token.endswith(suffix)
         return np.ones(size, dtype=np.bool_), ends
-    surface = _from_bytes if _is_byte_level(backend) else _from_pieces
+    surface = _from_bytes if is_byte_level(backend) else _from_pieces
     for token, token_id in vocabulary:
         text = surface(token)
         begins[token_id] = bool(_WORD.match(text[:1]))
@@ -48,7 +48,7 @@ def word_joints(tokenizer: PreTrainedTokenizerBase, size: int) -> tuple[Bools, B
     return begins, ends
 
 
-def _is_byte_level(backend: Any) -> bool:
+def is_byte_level(backend: Any) -> bool:
     """Whether the tokens are written in the byte alphabet of GPT-2."""
     parts = (getattr(backend, part, None) for part in ("pre_tokenizer", "decoder", "normalizer"))
     return any(b'"ByteLevel"' in part.__getstate__() for part in parts if part is not None)

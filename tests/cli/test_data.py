@@ -88,3 +88,11 @@ def test_inspect(cli, tiny_corpus: Path, tmp_path: Path) -> None:
     bad = cli("data", "inspect", recipe, "--set", "data.train=nowhere")
     assert bad.code == 2
     assert "data.train: no such file or folder: nowhere" in bad.err
+
+
+def test_tokenizer(cli, tiny_corpus: Path, tiny_gpt2_folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "small.yaml"
+    recipe.write_text(RECIPE)
+    ended = cli("data", "tokenizer", recipe, "--beside", tiny_gpt2_folder, "--json")
+    assert ended.code == 0, ended.err
+    assert [one["vocab_size"] for one in json.loads(ended.out)["tokenizers"]] == [258, 300]
