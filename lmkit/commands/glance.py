@@ -33,7 +33,8 @@ def tell(splits: Splits, options: TaskOptions) -> None:
     """
     sources = [source for source in splits if source is not None]
     files = {file["path"]: file.get("bytes") for s in sources for file in s.describe()}
-    if None in files.values() or sum(files.values()) > MOST_BYTES:
+    known = [int(size) for size in files.values() if size is not None]
+    if len(known) < len(files) or sum(known) > MOST_BYTES:
         logger.info("data: not looked through for copies and leaks; %s", _MORE)
         return
     text_column = getattr(options, "text_column", None)

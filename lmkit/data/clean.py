@@ -85,13 +85,17 @@ class Cleaned:
         Raises:
             DataError: something cannot be read, or nothing is left.
         """
+        return (after for _, after in self.changes() if after is not None)
+
+    def changes(self) -> Iterator[tuple[Row, Row | None]]:
+        """Every row that was read, and what is made of it; None where it is left out."""
         for row, text, dropped in self.review():
             if dropped is not None:
-                continue
-            if text is None or text == row.values[self._text_column]:
-                yield row
+                yield row, None
+            elif text is None or text == row.values[self._text_column]:
+                yield row, row
             else:
-                yield Row({**row.values, self._text_column: text}, row.origin)
+                yield row, Row({**row.values, self._text_column: text}, row.origin)
 
     def review(self) -> Iterator[Reviewed]:
         """Every row that was read, those too that are left out, with what becomes of it."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +97,28 @@ def test_tokenizer(cli, tiny_corpus: Path, tiny_gpt2_folder: Path, tmp_path: Pat
     ended = cli("data", "tokenizer", recipe, "--beside", tiny_gpt2_folder, "--json")
     assert ended.code == 0, ended.err
     assert [one["vocab_size"] for one in json.loads(ended.out)["tokenizers"]] == [258, 300]
+
+
+def test_inspect_shows_what_cleaning_does(cli, tmp_path: Path) -> None:
+    texts = [f"Line <b>{number}</b>" for number in range(40)] + ["Line <b>3</b>"]
+    (tmp_path / "a.csv").write_text("text\n" + "\n".join(texts) + "\n")
+    recipe = tmp_path / "clean.yaml"
+    recipe.write_text(
+        "task: {name: causal_lm, block_size: 8}\n"
+        "model: {architecture: gpt2, config: {n_layer: 1, n_embd: 16, n_head: 1}}\n"
+        "tokenizer: {train: {type: byte}}\n"
+        f"data: {{train: [{{path: {tmp_path}/a.csv, repeat: 2}}],\n"
+        "  clean: {html: tags, lowercase: true, duplicates: exact}}\n"
+    )
+    ended = cli("data", "inspect", recipe, "--json", "--sample", "100", "--quiet")
+    assert ended.code == 0, ended.err
+    sample = json.loads(ended.out)["sample"]
+    shown = sample["train"] + sample["validation"]
+    assert {row["before"]["text"] for row in shown} == set(texts)
+    dropped = [row["before"]["text"] for row in shown if row["after"] is None]
+    assert set(dropped) <= {"Line <b>3</b>"}  # a copy, so the other side shows it as left out
+    for row in shown:
+        assert (
+            row["after"] is None
+            or row["after"]["text"] == re.sub("<.*?>", "", row["before"]["text"]).lower()
+        )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lmkit.commands.data import prepare
+from lmkit.commands.data import PrepareOptions, prepare
 from lmkit.commands.inspect import inspect
 from lmkit.errors import DataError
 from lmkit.recipe.load import parse_recipe
@@ -91,7 +91,7 @@ def test_the_tokens_of_a_corpus_are_those_of_the_cache(
     recipe = parse_recipe(CORPUS, "corpus.yaml")
     guessed = told(recipe, capsys)
     assert "first megabyte" in guessed["notes"][0]
-    prepare(recipe, as_json=True)
+    prepare(recipe, PrepareOptions(as_json=True))
     prepared = json.loads(capsys.readouterr().out)["splits"]
     found = told(recipe, capsys)
     assert found["notes"] == []

@@ -21,7 +21,7 @@ class Shown(NamedTuple):
 
 @runtime_checkable
 class Changes(Protocol):
-    """A source that changes or drops rows, and can tell how: what cleaning is to implement."""
+    """A source that changes or drops rows, and can tell how, as cleaning does."""
 
     def changes(self) -> Iterator[tuple[Row, Row | None]]:
         """Each row as it is stored and as it is given on, None where it is dropped."""
@@ -35,7 +35,8 @@ def draw(source: Source, count: int, text_column: str | None) -> list[Shown]:
     heap: list[tuple[int, int, Shown]] = []  # the largest hash on top, negated
     held: set[int] = set()
     with keeping_refusals():
-        for number, (before, after) in enumerate(_pairs(source)):
+        pairs = (pair for part in getattr(source, "parts", (source,)) for pair in _pairs(part))
+        for number, (before, after) in enumerate(pairs):
             value = hash64(content_of(before, text_column))
             if value in held or (len(heap) == count and value >= -heap[0][0]):
                 continue
@@ -60,10 +61,10 @@ def _pairs(source: Source) -> Iterator[tuple[Row, Row | None]]:
             yield row, row
         return
     given = source.rows()
-    row = next(given, None)
+    own = next(given, None)
     for before, after in changing.changes():
         if after is None:
             yield before, None
-        elif row is not None and row.origin.partition(CUT)[0] == before.origin:
-            yield before, row
-            row = next(given, None)
+        elif own is not None and own.origin.partition(CUT)[0] == before.origin:
+            yield before, own
+            own = next(given, None)
