@@ -124,6 +124,7 @@ def test_a_full_disk_for_the_model(cli, small_recipe: Path, disk) -> None:
 
 
 def test_a_full_disk_and_training_goes_on(cli, small_recipe: Path, monkeypatch) -> None:
+    assert cli("data", "prepare", small_recipe).code == 0  # that too looks for room
     real = shutil.disk_usage
     monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=0))
     words = ("--set", "train.save_steps=2", "--set", "train.on_save_error=continue")

@@ -42,7 +42,11 @@ SURFACE = {
     "recipes check": {"--set", "--full"},
     "recipes schema": set(),
     "doctor": {"--json"},
-    "data prepare": {"--set", "--json", "--quiet"},
+    "data inspect": {"--set", "--sample", "--json", "--quiet"},
+    "data prepare": {
+        "--set", "--verify", "--shard", "--merge", "--output", "--json", "--quiet",
+    },
+    "data tokenizer": {"--set", "--beside", "--json", "--quiet"},
     "data cache list": {"--json"},
     "data cache clear": set(),
 }  # fmt: skip

@@ -20,7 +20,7 @@ model:
     {num_hidden_layers: 2, hidden_size: 32, num_attention_heads: 2, intermediate_size: 64}
 tokenizer: {train: {type: wordpiece, vocab_size: 80}}
 data: {train: echoes.txt, document: line, validation_share: 0.2}
-train: {max_steps: 40, total_batch_size: 16, learning_rate: 0.01, optim: muon, compile: false}
+train: {max_steps: 60, total_batch_size: 16, learning_rate: 0.01, compile: false}
 """
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
