@@ -10,6 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,27 +151,29 @@ class _Making:
         self.reason = ""
 
     def shards(self, source: Source, encoder: Encoder, text_column: str, *, fast: bool) -> int:
-        """Make those of the share, and count all; by `tiktoken` from the second batch on."""
+        """Make those of the share, and count all; where there is but one batch, by `tokenizers`."""
         self._bytes = self._text = self._tokens = 0
-        count, skipped, submitted = 0, -1, 0
+        count, skipped = 0, -1
         making = _Building(-1, [], [])
         waiting: Waiting = deque()
         pool = ThreadPoolExecutor(self._threads, thread_name_prefix="lmkit-encode")
         try:
-            for batch in _batches(source, text_column):
+            batches = _batches(source, text_column)
+            head = list(islice(batches, 2))
+            if fast and len(head) == 2:
+                self.reason = encoder.quicken()
+            for batch in chain(head, batches):
                 begins = batch.shard == count
                 if begins and self._limit is not None:  # is there room for another?
                     making = self._take(making, waiting, encoder, keep=0)
                 if self._full:
                     break
                 count += begins
-                if begins and not self._to_make(batch.shard):
+                if begins and not self._to_make(batch, encoder):
                     skipped = batch.shard
                 if batch.shard == skipped:
                     continue
-                self._choose(encoder, batch, begins, submitted if fast else 0)
                 waiting.append((batch, pool.submit(encoder.encode, batch.documents)))
-                submitted += 1
                 making = self._take(making, waiting, encoder, keep=self._ahead())
             making = self._take(making, waiting, encoder, keep=0)
             self._finish(making, encoder)
@@ -179,17 +182,6 @@ class _Making:
         if not count:
             raise DataError(f"{source.name}: no text in 0 documents; give files or rows with text")
         return count
-
-    def _choose(self, encoder: Encoder, batch: _Batch, begins: bool, submitted: int) -> None:
-        """Take up `tiktoken` at the second batch, and try it there and at the begin of a shard.
-
-        Raises:
-            DisagreementError: the two ways to encode differ.
-        """
-        if submitted == 1:
-            self.reason = encoder.quicken()
-        if (begins or submitted == 1) and not encoder.agrees(batch.documents):
-            raise DisagreementError(batch.documents.origins[0])
 
     def _ahead(self) -> int:
         """How many batches may wait; close to a limit fewer, so that little is read in vain."""
@@ -203,9 +195,17 @@ class _Making:
         """Whether the limit leaves no room for a token and an end token."""
         return self._limit is not None and self._limit - self._tokens < 2
 
-    def _to_make(self, number: int) -> bool:
-        """Whether a shard is of the share, and no earlier run has finished it."""
-        return self._share.has(number) and not self._there(number)
+    def _to_make(self, batch: _Batch, encoder: Encoder) -> bool:
+        """Whether the shard that a batch begins is of the share, and no earlier run finished it.
+
+        Raises:
+            DisagreementError: the two ways to encode differ.
+        """
+        if not self._share.has(batch.shard) or self._there(batch.shard):
+            return False
+        if not encoder.agrees(batch.documents):
+            raise DisagreementError(batch.documents.origins[0])
+        return True
 
     def _there(self, number: int) -> bool:
         """Whether an earlier run has finished a shard."""
