@@ -25,7 +25,7 @@ from lmkit.recipe.sections import Recipe, TokenizerTraining
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1  # of trained tokenizers: raised when the same text would give other bytes
+FORMAT = 2  # of trained tokenizers: raised when the same text would give other bytes
 LANGUAGE_MODELS = ("causal_lm", "masked_lm")
 NEEDED = {
     "masked": ("mask_token", "cls_token", "sep_token", "pad_token"),

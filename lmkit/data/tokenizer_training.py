@@ -2,14 +2,13 @@
 
 The ids are those of the special tokens, then of the alphabet, then of what was learned. Byte-level
 BPE is learned by `tokenizers`: its ties are broken by ids that the sorted bytes fix. Its trainers
-of WordPiece and Unigram leave ties to the order of a hash map; so those two are learned here (see
-`tokenizer_merges` and `tokenizer_unigram`) from the words that `tokenizers` counts. Texts are read
-once, in flat memory: only distinct words are kept.
+of WordPiece and Unigram leave ties to the order of a hash map; so those two are learned as
+`tokenizer_wordpiece` and `tokenizer_unigram` say, from the words that `tokenizers` counts. Texts
+are read once, in flat memory: only distinct words are kept.
 """
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
@@ -26,8 +25,8 @@ from tokenizers import (
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from lmkit.data.tokenizer_merges import learn_merges
 from lmkit.data.tokenizer_unigram import learn_unigram
+from lmkit.data.tokenizer_wordpiece import learn_wordpiece
 from lmkit.errors import TokenizerError
 from lmkit.recipe.sections import TokenizerTraining
 
@@ -133,20 +132,15 @@ def _byte_level(section: TokenizerTraining, model: models.Model) -> Tokenizer:
 def _wordpiece(section: TokenizerTraining, texts: Iterator[str], special: list[str]) -> Tokenizer:
     """WordPiece as BERT reads it, its pieces learned as byte-pair merges inside words."""
     backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    backend.normalizer = normalizers.BertNormalizer(lowercase=section.lowercase is not False)
+    lowercase = section.lowercase is not False
+    backend.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
     backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    words = {w: n for w, n in _count(backend, texts).items() if len(w) <= LONGEST_WORD}
     _check_size(section, len(special) + 2, "the special tokens and a character")
-    room = section.vocab_size - len(special)
-    alphabet = _word_alphabet(words, room // 2)
-    number = {name: index for index, name in enumerate(alphabet)}
-    spelled = ((_spelling(word), count) for word, count in words.items())
-    names, _ = learn_merges(
-        (([number[c] for c in word], n) for word, n in spelled if number.keys() >= set(word)),
-        alphabet,
-        size=room,
+    names = learn_wordpiece(
+        texts,
+        size=section.vocab_size - len(special),
         min_frequency=section.min_frequency,
-        join=lambda left, right: left + right.removeprefix("##"),
+        lowercase=lowercase,
     )
     backend.model = models.WordPiece(
         vocab={name: index for index, name in enumerate([*special, *names])},
@@ -155,22 +149,6 @@ def _wordpiece(section: TokenizerTraining, texts: Iterator[str], special: list[s
     )
     backend.decoder = decoders.WordPiece(prefix="##")
     return backend
-
-
-def _spelling(word: str) -> list[str]:
-    """`word` as its first character and `##` before each other."""
-    return [word[0], *(f"##{character}" for character in word[1:])]
-
-
-def _word_alphabet(words: Mapping[str, int], most: int) -> list[str]:
-    """Every character that begins a word or stands inside one; the commonest if over `most`."""
-    counts: Counter[str] = Counter()
-    for word, count in words.items():
-        for symbol in _spelling(word):
-            counts[symbol] += count
-            counts[symbol.removeprefix("##") or symbol] += 0
-    common = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))[: max(most, 1)]
-    return sorted(common, key=lambda symbol: (len(symbol) > 1, symbol))
 
 
 def _unigram(section: TokenizerTraining, texts: Iterator[str], special: list[str]) -> Tokenizer:
