@@ -1,6 +1,6 @@
 """Training a tokenizer: lmkit beside the trainers of `tokenizers` alone, time and peak memory.
 
-usage: python benchmarks/bench_tokenizer.py [--rounds 5] [--types bpe wordpiece unigram] [--work DIR]
+usage: python benchmarks/bench_tokenizer.py [--rounds 5] [--types bpe ...] [--work DIR]
 
 Each round trains every tokenizer once with each contestant, in turns and in fresh processes, on the
 same JSON Lines; reading them counts. `tokenizers` gets the same normalizer, pre-tokenizer, alphabet
