@@ -210,7 +210,7 @@ folder, pause = sys.argv[1:]
 class Texts:
     name = "train"
     def rows(self):
-        for number in range(400):
+        for number in range(1200):
             time.sleep(float(pause))
             yield Row({"text": f"document {number} " * 40}, f"memory:{number}")
     def fingerprint(self):
@@ -244,7 +244,7 @@ def test_kill_at_any_moment_and_go_on(tmp_path, byte_tokenizer, monkeypatch):
     shards = tmp_path / "killed/shards" / key
     kept: dict[str, int] = {}
     for shard in (1, 3, 4, 7):
-        with child(tmp_path / "tokenizer", 0.01) as running:
+        with child(tmp_path / "tokenizer", 0.005) as running:
             while not (shards / f"{shard:05d}.safetensors").exists():
                 time.sleep(0.005)
             running.kill()
@@ -263,7 +263,7 @@ def test_kill_at_any_moment_and_go_on(tmp_path, byte_tokenizer, monkeypatch):
 @pytest.mark.slow
 def test_two_processes_that_start_together_prepare_once(tmp_path, byte_tokenizer):
     byte_tokenizer.save_pretrained(tmp_path / "tokenizer")
-    both = [child(tmp_path / "tokenizer", 0.005) for _ in range(2)]
+    both = [child(tmp_path / "tokenizer", 0.002) for _ in range(2)]
     hits = []
     for one in both:
         with one:
