@@ -31,6 +31,7 @@ from lmkit.tasks.base import Examples, Task
 from lmkit.training import checkpoint
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import Order
+from lmkit.training.memory import keep_freed_memory
 from lmkit.training.processes import Processes, state_arguments
 from lmkit.training.progress import MetricsFile, Teller
 from lmkit.training.signals import StopSignals
@@ -86,6 +87,7 @@ def train_session(session: Session) -> Trained:
         GuardStopError: a loss or gradient is not finite.
     """
     found = _to_resume(session)
+    keep_freed_memory()
     session.task.attach(session.model)
     signals = StopSignals()
     trainer = _trainer(session, signals, found)
