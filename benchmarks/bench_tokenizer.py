@@ -6,7 +6,8 @@ Each round trains every tokenizer once with each contestant, in turns and in fre
 same JSON Lines; reading them counts. `tokenizers` gets the same normalizer, pre-tokenizer, alphabet
 and size. Its Unigram trainer needs minutes for what lmkit learns in seconds, so that type is
 trained on 3 MB. With --large each contestant also reads the corpus ten times over, once: peak
-memory should be that of the corpus itself. Printed: medians, and medians of the ratios in a round.
+memory should be that of the corpus itself. Printed: medians, and medians of the ratios in a round,
+of seconds by the clock and of processor seconds, which the load of the machine moves less.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,29 +74,31 @@ def train_lmkit(kind: str, corpus: Path) -> None:
     from lmkit.data.tokenizer_training import train_tokenizer  # noqa: PLC0415
     from lmkit.recipe.sections import TokenizerTraining  # noqa: PLC0415
 
-    baseline = peak_memory()
-    started = time.perf_counter()
-    source = FileSource("train", find_files(str(corpus), "data.train"), Reading())
-    train_tokenizer(
-        TokenizerTraining(type=kind, vocab_size=VOCABULARY),
-        (row.values["text"] for row in source.rows()),
-        model_max_length=1024,
-        kind="masked" if kind == "wordpiece" else "causal",
-    )
-    report(time.perf_counter() - started, baseline)
+    with measured():
+        source = FileSource("train", find_files(str(corpus), "data.train"), Reading())
+        train_tokenizer(
+            TokenizerTraining(type=kind, vocab_size=VOCABULARY),
+            (row.values["text"] for row in source.rows()),
+            model_max_length=1024,
+            kind="masked" if kind == "wordpiece" else "causal",
+        )
 
 
-def peak_memory() -> float:
-    """The most memory that this process has held, in MB (Linux)."""
+def memory(name: str) -> float:
+    """What this process holds (VmRSS), or has held at most (VmHWM), in MB (Linux)."""
     for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
+        if line.startswith(name):
             return int(line.split()[1]) / 1024
-    raise OSError("no VmHWM in /proc/self/status")
+    raise OSError(f"no {name} in /proc/self/status")
 
 
-def report(seconds: float, baseline: float) -> None:
-    """One JSON line; memory is what training added to the libraries that were loaded before."""
-    print(json.dumps({"seconds": seconds, "mb": peak_memory() - baseline}))
+@contextmanager
+def measured() -> Iterator[None]:
+    """Print one JSON line; memory is what was added to the libraries that were loaded before."""
+    held, started, used = memory("VmRSS"), time.perf_counter(), time.process_time()
+    yield
+    found = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - used}
+    print(json.dumps({**found, "mb": memory("VmHWM") - held}))
 
 
 def contest(who: str, kind: str, corpus: Path) -> dict[str, float]:
@@ -143,10 +147,8 @@ def main() -> None:
         if who == "lmkit":
             train_lmkit(kind, Path(path))
             return
-        baseline = peak_memory()
-        started = time.perf_counter()
-        train_peer(kind, Path(path))
-        report(time.perf_counter() - started, baseline)
+        with measured():
+            train_peer(kind, Path(path))
         return
     work = args.work or Path(tempfile.mkdtemp())
     work.mkdir(parents=True, exist_ok=True)
@@ -162,21 +164,18 @@ def main() -> None:
         if args.large:
             for who in ("tokenizers", "lmkit"):
                 large = contest(who, kind, ten_times(corpus))
-                print(
-                    f"  {who} on ten times the text  {large['seconds']:.1f} s  {large['mb']:.0f} MB"
-                )
+                print(f"  {who}, ten times: {large['cpu']:.1f} s, {large['mb']:.0f} MB", flush=True)
 
 
 def show(kind: str, rounds: list[dict[str, dict[str, float]]]) -> None:
     """Medians, and the median of the ratios within a round."""
     print(f"\n{kind}, {MEGABYTES[kind]} MB, {VOCABULARY} entries: medians of {len(rounds)} rounds")
     for who in ("tokenizers", "lmkit"):
-        seconds, memory = (
-            statistics.median(r[who][of] for r in rounds) for of in ("seconds", "mb")
-        )
-        print(f"  {who:<10}  {seconds:8.2f} s  {memory:6.0f} MB")
-    ratio = statistics.median(r["tokenizers"]["seconds"] / r["lmkit"]["seconds"] for r in rounds)
-    print(f"  speed of lmkit / tokenizers  {ratio:.2f}", flush=True)
+        cells = [statistics.median(r[who][of] for r in rounds) for of in ("seconds", "cpu", "mb")]
+        print("  {:<10}  {:8.2f} s  {:8.2f} processor s  {:6.0f} MB".format(who, *cells))
+    for of, what in (("seconds", "speed"), ("cpu", "speed in processor seconds")):
+        ratio = statistics.median(r["tokenizers"][of] / r["lmkit"][of] for r in rounds)
+        print(f"  {what}, lmkit / tokenizers: {ratio:.2f}", flush=True)
 
 
 if __name__ == "__main__":
