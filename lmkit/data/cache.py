@@ -23,10 +23,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from lmkit.data.integrity import MANIFEST, mark_damaged, sha256_of
+from lmkit.data.integrity import MANIFEST, mark_damaged
 from lmkit.data.integrity import damage as damage
 from lmkit.data.integrity import read_manifest as read_manifest
 from lmkit.errors import CacheError
+from lmkit.hashing import sha256_of
 
 logger = logging.getLogger(__name__)
 

@@ -18,12 +18,12 @@ from typing import Any
 from lmkit.data.cache import cache_dir, is_reading_only
 from lmkit.data.rows import Source
 from lmkit.errors import DataError
+from lmkit.hashing import sha256_of
 
 logger = logging.getLogger(__name__)
 
 TABLE = "file-hashes.json"
 _ENTRIES = 50_000  # the newest are kept
-_CHUNK = 1 << 20  # bytes
 _PLAIN = (".txt", ".text", ".md")  # a file of these is all text
 # A write in the same tick of the file system's clock as the hashing leaves no trace in the times.
 _SETTLED = 2_000_000_000  # nanoseconds
@@ -43,7 +43,7 @@ def file_hashes(paths: Sequence[Path]) -> list[tuple[int, str]]:
             state = path.stat()
             key = _key(state)
             if key not in known:
-                known[key] = _sha256(path)
+                known[key] = sha256_of(path)
                 now = path.stat()
                 if _key(now) != key:
                     raise DataError(f"{path}: the file changes while it is read; start again later")
@@ -85,14 +85,6 @@ def combined(parts: Any) -> str:
 def _key(state: os.stat_result) -> str:
     """What vouches for a file's content."""
     return f"{state.st_dev}:{state.st_ino}:{state.st_size}:{state.st_mtime_ns}:{state.st_ctime_ns}"
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _load() -> dict[str, str]:

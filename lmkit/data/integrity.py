@@ -1,16 +1,15 @@
 """Whether a folder of the cache is whole: its manifest, the sizes and hashes that stand in it."""
 
-import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lmkit.hashing import sha256_of
+
 MANIFEST = "meta.json"
 DAMAGED = "damaged.txt"
 """Left in a folder in which other content than was written was found; holds what was found."""
-
-_HASH_CHUNK = 1 << 20  # bytes
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -49,12 +48,3 @@ def mark_damaged(folder: Path, found: str) -> None:
     """Have an entry be taken for damaged, though nothing but its content is; where that may be."""
     with suppress(OSError):
         (folder / DAMAGED).write_text(found, encoding="utf-8")
-
-
-def sha256_of(file: Path) -> str:
-    """The SHA-256 (hex) of a file."""
-    digest = hashlib.sha256()
-    with file.open("rb") as handle:
-        while chunk := handle.read(_HASH_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -6,7 +6,6 @@ each file) with the id of the run, synced, and renamed: `checkpoint-N` exists wh
 """
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from lmkit.errors import CheckpointError
+from lmkit.hashing import sha256_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def seal(folder: Path, run_id: str) -> None:
     """List every file of a finished folder in its manifest, and sync them all to the disk."""
     files = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        files[path.relative_to(folder).as_posix()] = [path.stat().st_size, _sha256(path)]
+        files[path.relative_to(folder).as_posix()] = [path.stat().st_size, sha256_of(path)]
         _sync(path)
     text = json.dumps({"run_id": run_id, "files": files}, indent=1)
     (folder / SEAL).write_text(text, encoding="utf-8")
@@ -72,7 +72,7 @@ def fault(folder: Path, run_id: str | None = None) -> str | None:
             return f"{name} is missing"
         if path.stat().st_size != size:
             return f"{name} has {path.stat().st_size} bytes instead of {size}"
-        if _sha256(path) != digest:
+        if sha256_of(path) != digest:
             return f"{name} is damaged (its SHA-256 differs)"
     return None
 
@@ -179,14 +179,6 @@ def read_run_state(folder: Path) -> dict[str, Any]:
     """What `write_run_state` kept."""
     state: dict[str, Any] = json.loads((folder / RUN_STATE).read_text(encoding="utf-8"))
     return state
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _sync(path: Path) -> None:

@@ -42,7 +42,7 @@ def test_size_and_hash(tmp_path):
 def test_unchanged_file_is_not_read_again(old_file, monkeypatch, table):
     first = file_hashes([old_file])
     assert list(json.loads(table.read_text()).values()) == [first[0][1]]
-    monkeypatch.setattr(module, "_sha256", refuse)
+    monkeypatch.setattr(module, "sha256_of", refuse)
     assert file_hashes([old_file]) == first
 
 
@@ -97,7 +97,7 @@ def test_file_that_changes_meanwhile(tmp_path, monkeypatch):
         path.write_text("xy")
         return "0"
 
-    monkeypatch.setattr(module, "_sha256", grow)
+    monkeypatch.setattr(module, "sha256_of", grow)
     with pytest.raises(DataError, match="the file changes while it is read"):
         file_hashes([path])
 
@@ -148,7 +148,7 @@ def test_ten_thousand_files_are_found_again_in_a_moment(tmp_path, monkeypatch):
     for path in paths:
         path.write_text(path.name)
     first = file_hashes(paths)
-    monkeypatch.setattr(module, "_sha256", refuse)
+    monkeypatch.setattr(module, "sha256_of", refuse)
     started = time.process_time()
     assert file_hashes(paths) == first
     assert time.process_time() - started < 1

@@ -3,7 +3,8 @@
 import hashlib
 
 from lmkit.data.cache import entry
-from lmkit.data.integrity import damage, mark_damaged, read_manifest, sha256_of
+from lmkit.data.integrity import damage, mark_damaged, read_manifest
+from lmkit.hashing import sha256_of
 
 
 def whole(folder):
