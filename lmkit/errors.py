@@ -30,6 +30,10 @@ class DataError(LmkitError):
     """A file, a row or a corpus that cannot be used; names the file and the row or byte."""
 
 
+class NoRowsError(DataError):
+    """Data that can be read and holds no row."""
+
+
 class CacheError(LmkitError):
     """The cache folder cannot be written, or its disk is full."""
 

@@ -27,6 +27,7 @@ class RunFolder:
         self.manifest = self.path / "manifest.json"
         self.metrics = self.path / "metrics.jsonl"
         self.summary = self.path / "summary.json"
+        self.stream = self.path / "stream.json"
         self.model = self.path / "model"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"

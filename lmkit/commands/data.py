@@ -61,7 +61,7 @@ def prepare(recipe: Recipe, options: PrepareOptions) -> None:
     """Train or load the tokenizer and tokenize every split, as a run would before its first step.
 
     Raises:
-        UsageError: the task reads its rows as they are and has nothing to prepare.
+        UsageError: the task reads its rows as they are and has nothing to prepare, or a stream.
         CacheError: with `verify`, an entry that is damaged or absent; the cache cannot be written.
         LmkitError: what is wrong with the data or the tokenizer.
     """
@@ -111,6 +111,11 @@ def _plan(
 
 def _identities(recipe: Recipe, text_column: str) -> tuple[Splits, list[Identity]]:
     """The splits, and what each (or part of a mixture) is in the cache: there is a tokenizer."""
+    if recipe.data.streaming:
+        raise UsageError(
+            "data.streaming: a stream is prepared while a run reads it, shard by shard; leave "
+            "data.streaming out to prepare everything beforehand"
+        )
     recipe = recipe.model_copy(update={"data": with_standard_input(recipe.data)})
     try:
         splits = open_splits(recipe.data, recipe.task)

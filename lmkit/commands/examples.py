@@ -4,21 +4,39 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from lmkit.data.fingerprint import combined
 from lmkit.data.mixed import MixedExamples
 from lmkit.data.mixture import Mixture, epoch_sizes
 from lmkit.data.rows import Source
+from lmkit.data.stream import Stream
+from lmkit.data.stream_examples import StreamExamples
+from lmkit.data.tokenizer import tokenizer_fingerprint
 from lmkit.errors import DataError
 from lmkit.tasks.base import Examples, Task
 
 
 def training_examples(
-    task: Task[Any], source: Source, tokenizer: PreTrainedTokenizerBase, seed: int
+    task: Task[Any],
+    source: Source,
+    tokenizer: PreTrainedTokenizerBase,
+    seed: int,
+    *,
+    shuffle: bool = True,
 ) -> Examples:
     """What an epoch of training reads.
+
+    Args:
+        task: what is learned.
+        source: the training split.
+        tokenizer: the model's.
+        seed: of the order and of what is drawn.
+        shuffle: whether the order is random: a stream brings its own.
 
     Raises:
         DataError: a part of a mixture makes no example; and whatever the task finds.
     """
+    if isinstance(source, Stream):
+        return _streamed(task, source, tokenizer, seed, shuffle=shuffle)
     if not isinstance(source, Mixture):
         return task.examples(source, tokenizer, seed=seed, training=True)
     parts = [
@@ -34,3 +52,24 @@ def training_examples(
         [int(examples.lengths.sum()) for examples in parts],
     )
     return MixedExamples(parts, sizes, seed)
+
+
+def _streamed(
+    task: Task[Any],
+    stream: Stream,
+    tokenizer: PreTrainedTokenizerBase,
+    seed: int,
+    *,
+    shuffle: bool,
+) -> StreamExamples:
+    """The examples of a stream: of the blocks of the task, which are all as long but the last."""
+    return StreamExamples(
+        stream,
+        lambda shard, drawn: task.examples(shard, tokenizer, seed=drawn, training=True),
+        seed=seed,
+        shuffle=shuffle,
+        length=int(task.options.block_size),
+        identity=combined(
+            [stream.fingerprint(), tokenizer_fingerprint(tokenizer), task.options.model_dump()]
+        ),
+    )

@@ -13,13 +13,14 @@ from lmkit.data.doctor.findings import rows_that
 from lmkit.data.doctor.glance import FORMAT, Glance, glance
 from lmkit.data.fingerprint import combined
 from lmkit.data.sources import Splits
+from lmkit.data.stream import Stream
 from lmkit.recipe.base import TaskOptions
 
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 50_000_000
-"""Data on the disk that are read for it, two seconds or so; of more (or of a hub set, whose size
-nobody knows) only `lmkit data inspect` tells."""
+"""Data on the disk that are read for it, two seconds or so; of more (or of a stream, or a
+hub set, whose size nobody knows) only `lmkit data inspect` tells."""
 LABELS = 6  # that are listed
 _MORE = "see lmkit data inspect RECIPE"
 
@@ -34,7 +35,8 @@ def tell(splits: Splits, options: TaskOptions) -> None:
     sources = [source for source in splits if source is not None]
     files = {file["path"]: file.get("bytes") for s in sources for file in s.describe()}
     known = [int(size) for size in files.values() if size is not None]
-    if len(known) < len(files) or sum(known) > MOST_BYTES:
+    streamed = any(isinstance(source, Stream) for source in sources)
+    if streamed or len(known) < len(files) or sum(known) > MOST_BYTES:
         logger.info("data: not looked through for copies and leaks; %s", _MORE)
         return
     text_column = getattr(options, "text_column", None)

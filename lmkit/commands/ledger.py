@@ -8,6 +8,7 @@ from lmkit.data.limits import token_limit
 from lmkit.data.mixed import MixedExamples
 from lmkit.data.mixture import Mixture
 from lmkit.data.rows import Source
+from lmkit.data.stream import Stream
 from lmkit.recipe.sections import Recipe
 from lmkit.tasks.base import Examples, Task
 from lmkit.training.batches import Order
@@ -19,6 +20,8 @@ def reckon_ledger(
 ) -> dict[str, Any]:
     """What the data gives (`count_data`), and `padding`: the share of places in training batches.
 
+    Of a stream only the `shards`: nothing else is known before they are read.
+
     Args:
         recipe: resolved.
         task: what is learned.
@@ -26,6 +29,8 @@ def reckon_ledger(
         train: its examples.
         world_size: processes.
     """
+    if isinstance(source, Stream):
+        return {"shards": len(source.shards)}
     order = Order(
         train, batch_shape(recipe, len(train), world_size), seed=recipe.train.order_seed,
         strategy=recipe.train.train_sampling_strategy,

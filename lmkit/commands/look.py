@@ -19,6 +19,7 @@ from lmkit.data.mixture import Mixture, epoch_sizes, parts_of, text_of
 from lmkit.data.rows import Row, Source
 from lmkit.data.sources import open_splits
 from lmkit.data.standard_input import with_standard_input
+from lmkit.data.stream import Stream, beginning
 from lmkit.data.tokenizer import prepare_tokenizer
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.sections import Recipe
@@ -106,7 +107,9 @@ def _look(recipe: Recipe, *, sample: bool) -> Look:
     set_seed(recipe.train.seed)
     loader = ModelLoader(recipe.model, resize=bool(recipe.tokenizer.add_tokens))
     loader.config()
-    train = open_splits(recipe.data, recipe.task).train
+    opened = open_splits(recipe.data, recipe.task).train
+    times = opened.scale if isinstance(opened, Stream) else 1.0
+    train = beginning(opened)
     source = sample_of(train) if sample else train
     tokenizer = prepare_tokenizer(recipe, source)
     task = tasks.build(recipe.task)
@@ -121,9 +124,10 @@ def _look(recipe: Recipe, *, sample: bool) -> Look:
     rehearse(recipe, Processes(), task, model, examples, scored)
     sizes = [sum(map(_size, part.rows())) for part in parts_of(train)]
     taken = [sum(map(_size, part.rows())) for part in parts_of(source)] if sample else sizes
-    scales = [size / max(part, 1) for size, part in zip(sizes, taken, strict=True)]
+    scales = [times * size / max(part, 1) for size, part in zip(sizes, taken, strict=True)]
     count, tokens = _epoch(train, examples, scales)
-    return Look(task, model, examples, sum(sizes), sum(sizes) / max(sum(taken), 1), count, tokens)
+    size, scale = round(times * sum(sizes)), times * sum(sizes) / max(sum(taken), 1)
+    return Look(task, model, examples, size, scale, count, tokens)
 
 
 def sample_of(train: Source) -> Source:

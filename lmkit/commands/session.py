@@ -23,6 +23,7 @@ from transformers.integrations import (  # type: ignore[attr-defined]  # a lazy 
 
 from lmkit.commands.resolve import batch_shape
 from lmkit.data.sources import Source, Splits
+from lmkit.data.stream_examples import StreamExamples
 from lmkit.errors import CheckpointError
 from lmkit.evaluation.scoring import score
 from lmkit.recipe.sections import Recipe
@@ -138,9 +139,13 @@ def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None
         report_to=[name for name in elsewhere if name not in ("none", "tensorboard")],
         **state_arguments(processes),
     )  # fmt: skip
-    order = Order(
-        session.train, shape, seed=train.order_seed, strategy=train.train_sampling_strategy
-    )
+    if isinstance(session.train, StreamExamples):  # it has an order of its own, and no end
+        session.train.keep(folder.stream, resume=resumed is not None, write=processes.is_first)
+        order = Order(session.train, shape, seed=0, strategy="sequential", steps=train.max_steps)
+    else:
+        order = Order(
+            session.train, shape, seed=train.order_seed, strategy=train.train_sampling_strategy
+        )
     setup = Setup(
         session.task, session.train, order, train.optim, session.run_id, signals,
         train.on_save_error,

@@ -122,7 +122,10 @@ def prepare(recipe: Recipe) -> Parts:
         if source is not None:
             task.check(source)
     model = task.build_model(loader, tokenizer)
-    train = training_examples(task, splits.train, tokenizer, recipe.train.order_seed)
+    train = training_examples(
+        task, splits.train, tokenizer, recipe.train.order_seed,
+        shuffle=recipe.train.train_sampling_strategy != "sequential",
+    )  # fmt: skip
     for source in (splits.validation, splits.test):
         if source is not None:
             task.prepare(source, tokenizer)

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from lmkit.hashing import sha256_of
 
 logger = logging.getLogger(__name__)
 
+_NEWEST = 6  # entries: shards that steps cross between, each perhaps with a plan of its blocks
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 
@@ -193,6 +194,31 @@ def publish(temporary: Path, final: Path, meta: Mapping[str, Any] | None = None)
         return False
     _sync_folder(final.parent)
     return True
+
+
+def evict(kind: Path, most: int) -> None:
+    """Remove the entries that were not used for longest, until the others take `most` bytes.
+
+    The newest stay whatever they take: somebody reads them. Where another process still does, its
+    files stay open to it.
+
+    Args:
+        kind: The folder that the entries are in.
+        most: Bytes.
+    """
+    found = []
+    for manifest in kind.glob(f"*/{MANIFEST}"):
+        with suppress(OSError, ValueError, KeyError):  # another process removes it too
+            sizes = [file["bytes"] for file in read_manifest(manifest.parent)["files"].values()]
+            found.append((manifest.parent.stat().st_mtime_ns, manifest.parent, sum(sizes)))
+    size = 0
+    for number, (_, folder, taken) in enumerate(sorted(found, reverse=True)):
+        size += taken
+        if size > most and number >= _NEWEST:
+            gone = _temporary(folder)
+            with suppress(OSError):
+                folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
 
 
 @contextmanager

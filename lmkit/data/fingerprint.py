@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 TABLE = "file-hashes.json"
 _ENTRIES = 50_000  # the newest are kept
+_CHUNK = 1 << 20  # bytes
 _PLAIN = (".txt", ".text", ".md")  # a file of these is all text
 # A write in the same tick of the file system's clock as the hashing leaves no trace in the times.
 _SETTLED = 2_000_000_000  # nanoseconds
@@ -56,6 +57,30 @@ def file_hashes(paths: Sequence[Path]) -> list[tuple[int, str]]:
     return hashes
 
 
+def piece_hash(path: Path, begin: int, end: int) -> str:
+    """SHA-256 (hex) of the bytes [begin, end) of a file, and of a Parquet file's footer.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            stream.seek(begin)
+            digest, left = hashlib.sha256(), end - begin
+            while left and (chunk := stream.read(min(_CHUNK, left))):
+                digest.update(chunk)
+                left -= len(chunk)
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(-min(8, size), os.SEEK_END)
+            footer = stream.read()  # its length, and the mark
+            if footer[4:] == b"PAR1":
+                stream.seek(-min(int.from_bytes(footer[:4], "little") + 8, size), os.SEEK_END)
+                digest.update(stream.read())
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
+
+
 def require_unchanged(source: Source) -> None:
     """See that the files of a split still hold what its fingerprint was taken of.
 
@@ -63,8 +88,13 @@ def require_unchanged(source: Source) -> None:
         DataError: one does not.
     """
     files = [file for file in source.describe() if Path(str(file.get("path"))).is_absolute()]
-    hashes = file_hashes([Path(file["path"]) for file in files])
-    for file, (_, sha256) in zip(files, hashes, strict=True):
+    whole = [Path(file["path"]) for file in files if "range" not in file]
+    hashes = {
+        str(path): sha256 for path, (_, sha256) in zip(whole, file_hashes(whole), strict=True)
+    }
+    for file in files:
+        path, piece = Path(file["path"]), file.get("range")
+        sha256 = hashes[str(path)] if piece is None else piece_hash(path, *piece)
         if file.get("sha256") != sha256:
             raise DataError(f"{file['path']}: the file changed while it was read; start again")
 

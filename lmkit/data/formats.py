@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import zstandard
 
@@ -73,9 +73,20 @@ class DataFile:
     path: Path
     kind: Kind
     compression: Literal["", ".gz", ".zst"]
+    begin: int = 0
+    """Of a piece of a file: its first byte,"""
+    end: int | None = None
+    """and where it ends; None for a whole file. Of a Parquet file the piece holds the row groups
+    that begin there."""
 
     def __str__(self) -> str:
-        return str(self.path)
+        return f"{self.path} (from byte {self.begin})" if self.begin else str(self.path)
+
+    def piece(self) -> dict[str, Any]:
+        """Which part of the file this is, for a description; nothing of a whole one."""
+        if self.end is None:
+            return {}
+        return {"part": f"bytes {self.begin} to {self.end}", "range": [self.begin, self.end]}
 
 
 def data_file(path: Path, kind: Kind | None = None) -> DataFile:
@@ -120,6 +131,10 @@ def open_bytes(file: DataFile) -> Iterator[BinaryIO]:
             elif file.compression == ".zst":
                 with io.BufferedReader(_Zstandard(raw), 1 << 17) as unpacked_zst:
                     yield cast("BinaryIO", unpacked_zst)
+            elif file.end is not None and file.kind != "parquet":
+                raw.seek(file.begin)
+                with io.BufferedReader(_Piece(raw, file.end - file.begin), 1 << 17) as piece:
+                    yield cast("BinaryIO", piece)
             else:
                 yield raw
     except FileNotFoundError as error:
@@ -158,6 +173,24 @@ def sniff(file: DataFile, head: bytes) -> None:
 def _expected(file: DataFile) -> str:
     """What the extension promised."""
     return "text" if file.kind == "text" else f"{file.kind} text"
+
+
+class _Piece(io.RawIOBase):
+    """The next `size` bytes of a stream."""
+
+    def __init__(self, raw: BinaryIO, size: int) -> None:
+        self._raw, self._left = raw, size
+
+    def readable(self) -> bool:
+        """It can be read; nothing else."""
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
+        """Fill `buffer`; 0 at the end of the piece."""
+        content = self._raw.read(min(len(buffer), self._left))
+        buffer[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
 
 
 class _Zstandard(io.RawIOBase):

@@ -54,6 +54,20 @@ class HubSource(RowSource):
         self._parts = dict(parts)
         self._identity = dict(identity)
 
+    def shards(self) -> list["HubSource"]:
+        """The shards of a set that is streamed: each is opened without reading the others."""
+        return [
+            HubSource(
+                self.name,
+                {f"{split} shard {number + 1} of {part.num_shards}": shard},
+                text_column=self._text_column,
+                identity=self._identity,
+            )
+            for split, part in self._parts.items()
+            for number in range(part.num_shards)
+            for shard in [part.shard(part.num_shards, number)]
+        ]
+
     def read(self) -> Iterator[Row]:
         """Every row; numbers of a class column become the class names."""
         for split, part in self._parts.items():

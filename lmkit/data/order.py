@@ -168,6 +168,11 @@ class BatchPlan:
         return elements
 
 
+def branch(seed: int, number: int) -> int:
+    """A seed of its own for each number, in [0, 2**64)."""
+    return _mix(_mix(seed) + (number + 1) * _GOLDEN)
+
+
 def _mix(value: int) -> int:
     """The finalizer of splitmix64: a bijection of 64-bit words that looks random."""
     value &= _MASK

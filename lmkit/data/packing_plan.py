@@ -29,6 +29,7 @@ import numpy.typing as npt
 from lmkit.data.best_fit import best_fit, stable_order
 from lmkit.data.cache import cache_dir, entry, read_manifest
 from lmkit.data.pieces import Pieces
+from lmkit.data.stream import STREAM
 from lmkit.data.token_cache import TokenCorpus
 
 logger = logging.getLogger(__name__)
@@ -123,7 +124,8 @@ def plan_packing(corpus: TokenCorpus, cut: Cut) -> PackingPlan:
     def write(folder: Path) -> dict[str, Any]:
         return {"format": FORMAT, "content": content, **write_plan(folder, corpus.offsets, cut)}
 
-    made = entry(cache_dir() / "packing" / key, write)
+    beside = corpus.folder.parent.name  # of a shard of a stream: removed as that is
+    made = entry(cache_dir() / (STREAM if beside == STREAM else "packing") / key, write)
     plan = open_plan(made.folder)
     logger.info(
         f"packing: cache {'hit' if made.hit else 'miss'} ({made.reason}) {key[:12]}: "

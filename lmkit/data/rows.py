@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from lmkit.data.refusals import note_blank
-from lmkit.errors import DataError
+from lmkit.errors import DataError, NoRowsError
 from lmkit.recipe.nearest import did_you_mean
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class RowSource(ABC):
             kept += 1
             yield row
         if not kept:
-            raise DataError(self.nothing(blank))
+            raise NoRowsError(self.nothing(blank))
         if blank and self.blank is None:
             logger.warning(
                 "%s data: %d of %d documents are blank and left out (the first: %s)",

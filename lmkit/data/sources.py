@@ -13,9 +13,9 @@ from lmkit.data.clean import clean_parts
 from lmkit.data.clean_libraries import check_libraries
 from lmkit.data.delimited import read_conll, read_csv, read_tsv
 from lmkit.data.files import find_files
-from lmkit.data.fingerprint import combined, file_hashes
+from lmkit.data.fingerprint import combined, file_hashes, piece_hash
 from lmkit.data.formats import DataFile, Kind
-from lmkit.data.hub import open_hub
+from lmkit.data.hub import HubSource, open_hub
 from lmkit.data.json_rows import read_json, read_json_lines
 from lmkit.data.limits import FirstRows, FirstTokens
 from lmkit.data.mixture import Joined, Mixture
@@ -28,6 +28,7 @@ from lmkit.data.rows import column as column
 from lmkit.data.rows import label as label
 from lmkit.data.split import hold_out
 from lmkit.data.stdlib import open_stdlib
+from lmkit.data.stream_opening import cut_files, open_stream, unread
 from lmkit.data.tables import read_table
 from lmkit.data.text import Reading, read_text
 from lmkit.errors import DataError
@@ -56,14 +57,14 @@ class FileSource(RowSource):
     def __init__(self, name: str, files: Sequence[DataFile], reading: Reading) -> None:
         super().__init__(name, reading.text_column)
         self.files = list(files)
-        self._reading = reading
+        self.reading = reading
         self._hashes: list[tuple[int, str]] | None = None
 
     def read(self) -> Iterator[Row]:
         """The rows of one file after the other."""
         for file in self.files:
             try:
-                yield from _READERS[file.kind](file, self._reading)
+                yield from _READERS[file.kind](file, self.reading)
             except DataError as error:
                 refuse(error)
 
@@ -81,22 +82,29 @@ class FileSource(RowSource):
     def fingerprint(self) -> str:
         """SHA-256 of the files' bytes, their formats and how they are read."""
         files = [
-            [file.kind, file.compression, sha256]
+            [file.kind, file.compression, sha256, *([file.begin > 0] if file.end else [])]
             for file, (_, sha256) in zip(self.files, self._hashed(), strict=True)
         ]
-        return combined(["files", 1, files, asdict(self._reading)])
+        return combined(["files", 1, files, asdict(self.reading)])
 
     def describe(self) -> list[dict[str, Any]]:
-        """Path, size on the disk in bytes and SHA-256 of each file."""
+        """Path, size on the disk in bytes and SHA-256 of each file, or of each piece of one."""
         return [
-            {"path": str(file.path.absolute()), "bytes": size, "sha256": sha256}
+            {"path": str(file.path.absolute()), "bytes": size, "sha256": sha256, **file.piece()}
             for file, (size, sha256) in zip(self.files, self._hashed(), strict=True)
         ]
 
     def _hashed(self) -> list[tuple[int, str]]:
         """Size and hash of each file, computed once."""
         if self._hashes is None:
-            self._hashes = file_hashes([file.path for file in self.files])
+            whole = [file.path for file in self.files if file.end is None]
+            hashes = iter(file_hashes(whole))
+            self._hashes = [
+                next(hashes)
+                if file.end is None
+                else (file.end - file.begin, piece_hash(file.path, file.begin, file.end))
+                for file in self.files
+            ]
         return self._hashes
 
 
@@ -116,6 +124,8 @@ def open_splits(data: DataSection, options: TaskOptions) -> Splits:
         check_libraries(data.clean)
     if data.mixture:
         return _open_mixture(data, options)
+    if data.streaming:
+        return _open_stream(data, options)
     if data.dataset == "stdlib":
         splits = open_stdlib(data, options)
     elif data.dataset is not None:
@@ -198,6 +208,26 @@ def _open_mixture(data: DataSection, options: TaskOptions) -> Splits:
     limited = tuple(_beginning(part, data, training=True) for part in parts)
     train = Mixture("train", limited, entries)
     return Splits(train, validation, test and _beginning(test, data))
+
+
+def _open_stream(data: DataSection, options: TaskOptions) -> Splits:
+    """The training split as a stream of shards; the others are read whole."""
+    if data.dataset is not None:
+        train, validation, test = open_hub(data, getattr(options, "text_column", None))
+        assert isinstance(train, HubSource)
+        shards: Sequence[Source] = train.shards()
+        files, reading = train.describe(), Reading()
+    else:
+        train, validation, test = _open_local(data, options)
+        assert isinstance(train, FileSource)
+        files, reading = unread(train.files), train.reading
+        shards = [FileSource("train", group, reading) for group in cut_files(train.files, reading)]
+    for source in filter(None, (validation, test)):
+        _look_into(source)
+    share = data.validation_share if validation is None else None
+    column = getattr(options, "text_column", None)
+    stream, held_out = open_stream(shards, asdict(reading), files, share, column)
+    return Splits(stream, validation or held_out, test)
 
 
 def _open_entry(entry: MixturePart, data: DataSection, options: TaskOptions, number: int) -> Source:

@@ -114,7 +114,7 @@ def hold_out(
     Raises:
         DataError: there is too little to have something on both sides.
     """
-    threshold = round(share * _HASHES)
+    threshold = threshold_of(share)
     rows = 0
     lowest, highest = _HASHES, -1
     for row in source.rows():
@@ -136,6 +136,16 @@ def hold_out(
             _named(source), rows, share,
         )  # fmt: skip
     logger.info("validation: %g of the documents, by a hash of the content", share)
+    return hash_parts(source, threshold, text_column)
+
+
+def threshold_of(share: float) -> int:
+    """The hash below which a document is validation data."""
+    return round(share * _HASHES)
+
+
+def hash_parts(source: Source, threshold: int, text_column: str | None) -> tuple[Source, Source]:
+    """The training and the validation side of a source, by a hash of the content alone."""
     train = HashPart(source.name, source, text_column, threshold, held_out=False)
     return train, HashPart("validation", source, text_column, threshold, held_out=True)
 

@@ -38,7 +38,12 @@ def read_table(file: DataFile) -> Iterator[Row]:
 def _batches(file: DataFile, stream: BinaryIO) -> Iterator[Any]:
     """Record batches in the order of the file."""
     if file.kind == "parquet":
-        yield from pq.ParquetFile(stream).iter_batches(batch_size=_BATCH)
+        table = pq.ParquetFile(stream)
+        groups = None
+        if file.end is not None:
+            begins = group_begins(table)
+            groups = [n for n, at in enumerate(begins) if file.begin <= at < file.end]
+        yield from table.iter_batches(batch_size=_BATCH, row_groups=groups)
         return
     layout = stream.read(6)
     stream.seek(0)
@@ -50,6 +55,17 @@ def _batches(file: DataFile, stream: BinaryIO) -> Iterator[Any]:
     for batch in batches:
         for start in range(0, batch.num_rows, _BATCH):
             yield batch.slice(start, _BATCH)
+
+
+def group_begins(table: Any) -> list[int]:
+    """The byte at which each row group of a Parquet file begins."""
+    begins = []
+    for number in range(table.metadata.num_row_groups):
+        group = table.metadata.row_group(number)
+        columns = [group.column(at) for at in range(group.num_columns)]
+        pages = [(c.dictionary_page_offset, c.data_page_offset) for c in columns]
+        begins.append(min((at for both in pages for at in both if at is not None), default=0))
+    return begins
 
 
 @contextmanager

@@ -106,7 +106,7 @@ def _unfinished(content: bytes) -> int:
 
 
 def _lines(file: DataFile, stream: BinaryIO, reading: Reading) -> Iterator[str]:
-    offset = 0
+    offset = file.begin
     for number, raw in enumerate(stream, start=1):
         line = raw
         if offset == 0:

@@ -18,6 +18,7 @@ killed goes on after them.
 import hashlib
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -32,6 +33,7 @@ from lmkit.data.cache import cache_dir, entry, read_manifest
 from lmkit.data.fingerprint import expected_bytes, require_unchanged
 from lmkit.data.rows import Source
 from lmkit.data.shards import ShardStore
+from lmkit.data.stream import STREAM, Shard
 from lmkit.data.token_joiner import Written, join_shards
 from lmkit.data.token_writer import write_shards
 from lmkit.data.tokenizer import end_token_id, tokenizer_fingerprint
@@ -214,9 +216,12 @@ def find_or_make(
             "content": identity.content, "ledger": asdict(ledger),
         }  # fmt: skip
 
-    folder = cache_dir() / "tokens" / identity.key
+    streamed = isinstance(identity.source, Shard)
+    folder = cache_dir() / (STREAM if streamed else "tokens") / identity.key
     near = _nearest(folder.parent, identity)
     made = entry(folder, write)
+    if streamed:
+        os.utime(folder)  # what was not used for longest is removed first
     corpus = open_corpus(made.folder, made.hit, time.perf_counter() - started)
     if not made.hit:
         identity.shards().remove()

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.mixture import parts_of
 from lmkit.data.rows import Source
+from lmkit.data.stream import beginning
 from lmkit.data.token_cache import tokenize_corpus
 
 Integers = npt.NDArray[Any]
@@ -40,12 +41,14 @@ def tokens_of(
 ) -> TokenParts:
     """The token ids of a split, from the cache; those of a mixture part after part.
 
+    Of a stream those of its first shard.
+
     Raises:
         LmkitError: as `tokenize_corpus`.
     """
     return TokenParts(
         [
             tokenize_corpus(part, tokenizer, text_column=text_column).tokens
-            for part in parts_of(source)
+            for part in parts_of(beginning(source))
         ]
     )

@@ -17,6 +17,7 @@ from transformers.models.auto.modeling_auto import (
 from lmkit.data.cache import cache_dir, entry
 from lmkit.data.mixture import text_of
 from lmkit.data.rows import Source, column
+from lmkit.data.stream import Stream
 from lmkit.data.tokenizer_loading import as_made, told_as_tokenizer_error
 from lmkit.data.tokenizer_loading import load_tokenizer as load_tokenizer
 from lmkit.data.tokenizer_training import Kind, train_tokenizer
@@ -135,6 +136,9 @@ def _trained(
 ) -> PreTrainedTokenizerBase:
     """The tokenizer learned from a split, from the cache where it is there."""
     started = time.perf_counter()
+    if isinstance(train, Stream):
+        logger.info("tokenizer: learned from the first shard of the stream")
+        train = train.first
     content = {
         "format": FORMAT,
         "source": text_of(train).fingerprint(),

@@ -101,7 +101,8 @@ class DataSection(Section):
     revision: str | None = None
     """The branch, tag or commit of a hub set."""
     streaming: bool = False
-    """Read a hub set as a stream, without downloading it whole."""
+    """Train on a corpus too large to prepare: files or a hub set, shard by shard as they are needed
+    (pre-training only, with `train.max_steps`)."""
     format: Format | None = None
     """The format of all files and of standard input, whatever their names say; left out, by the
     extension (standard input is then text)."""
@@ -145,9 +146,24 @@ class DataSection(Section):
             for key in ("config", "revision"):
                 if getattr(self, key) is not None:
                     raise ValueError(f"data.{key}: only with a hub name in `data.dataset`")
-            if self.streaming:
-                raise ValueError("data.streaming: only with a hub name in `data.dataset`")
+        if self.streaming:
+            self._check_stream()
         return self
+
+    def _check_stream(self) -> None:
+        """See that nothing is asked for that only the whole of the data can tell."""
+        if self.dataset == "stdlib":
+            raise ValueError("data.streaming: `stdlib` is small; leave it out")
+        if self.mixture:
+            raise ValueError("data.streaming: a mixture cannot be streamed; prepare it")
+        for key in ("max_documents", "max_tokens"):
+            if getattr(self, key) is not None:
+                raise ValueError(f"data.{key}: not with data.streaming; train.max_steps is its end")
+        if self.clean is not None and self.clean.is_active:
+            raise ValueError(
+                "data.clean: reads everything once for its counts, so it cannot be had with "
+                "data.streaming"
+            )
 
     def _check_mixture(self, parts: list[MixturePart]) -> None:
         if self.dataset is not None:
@@ -234,6 +250,28 @@ class Recipe(Section):
             raise ValueError(
                 f"data.max_tokens: {self.task.name} reads rows, not running text; use "
                 "data.max_documents"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_stream_is_endless(self) -> "Recipe":
+        if not self.data.streaming:
+            return self
+        if self.task.verb != "pretrain":
+            raise ValueError(
+                f"data.streaming: {self.task.name} reads rows, not running text; leave it out"
+            )
+        if self.train.max_steps < 0:
+            raise ValueError("data.streaming: a stream has no end; set train.max_steps")
+        if self.train.train_sampling_strategy not in ("random", "sequential"):
+            raise ValueError(
+                "train.train_sampling_strategy: a stream (data.streaming) is `random` or "
+                "`sequential`"
+            )
+        if self.train.dataloader_num_workers:
+            raise ValueError(
+                "train.dataloader_num_workers: a stream (data.streaming) is read by the training "
+                "process itself; leave it out"
             )
         return self
 

@@ -59,9 +59,26 @@ class BatchShape:
 class Order:
     """The batch plans of a run, one an epoch, made when first asked for."""
 
-    def __init__(self, examples: Examples, shape: BatchShape, *, seed: int, strategy: str) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        shape: BatchShape,
+        *,
+        seed: int,
+        strategy: str,
+        steps: int | None = None,
+    ) -> None:
+        """Take what the plans are made from.
+
+        Args:
+            examples: to be ordered.
+            shape: of a step.
+            seed: of the order.
+            strategy: `train.train_sampling_strategy`.
+            steps: of an epoch; left out, as many as it takes for all examples.
+        """
         self.shape = shape
-        self.size = len(examples)
+        self.size = len(examples) if steps is None else steps * shape.total
         self.seed = seed
         self.shuffle = strategy != "sequential"
         self.examples = examples if strategy == "group_by_length" else None

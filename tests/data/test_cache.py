@@ -1,6 +1,7 @@
 """Tests of lmkit/data/cache.py."""
 
 import logging
+import os
 import resource
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from lmkit.data import cache as module
 from lmkit.data.cache import cache_dir, damage, entry, publish, read_manifest
 from lmkit.errors import CacheError
 
@@ -214,3 +216,23 @@ def test_another_file_s_error_is_not_the_cache_s(tmp_path):
 
     with pytest.raises(PermissionError, match=r"secret\.txt"):
         entry(tmp_path / "key", write)
+
+
+def test_what_was_not_used_for_longest_makes_room(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_NEWEST", 2)
+    for number in range(5):
+        made = entry(tmp_path / "kind" / str(number), filled(100))
+        os.utime(made.folder, ns=(number * 10**9, number * 10**9))
+    os.utime(tmp_path / "kind" / "0")  # used again
+    module.evict(tmp_path / "kind", 350)
+    assert names(tmp_path / "kind") == ["0", "3", "4"]
+    module.evict(tmp_path / "kind", 0)
+    assert names(tmp_path / "kind") == ["0", "4"]
+
+
+def filled(size):
+    def write(folder):
+        (folder / "a.bin").write_bytes(bytes(size))
+        return {}
+
+    return write

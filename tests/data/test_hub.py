@@ -133,6 +133,16 @@ def test_split_that_is_not_there(stored):
     )
 
 
+def test_shards_of_a_stream(stored):
+    section = data(config="default", train=["train", "extra"], streaming=True)
+    whole = open_hub(section, "text").train
+    shards = whole.shards()
+    found = [row for shard in shards for row in shard.rows()]
+    assert [row.values for row in found] == [row.values for row in whole.rows()]
+    assert found[1].origin == f"{NAME}:train shard 1 of 1 row 2"
+    assert len({shard.fingerprint() for shard in shards} | {whole.fingerprint()}) == 3
+
+
 def test_messages_name_the_entry_of_a_mixture(stored):
     with pytest.raises(DataError, match=r"^data\.train\.1\.split: .* has no split `tran`"):
         open_hub(data(config="default", train="tran"), "text", "data.train.1")

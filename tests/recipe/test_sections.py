@@ -60,7 +60,36 @@ def test_max_tokens_is_for_running_text() -> None:
         ),
         (
             "model: {source: a}\ndata: {streaming: true, dataset: stdlib}",
-            "3:19: data.streaming: only with a hub name in `data.dataset`",
+            "3:19: data.streaming: `stdlib` is small; leave it out",
+        ),
+        (
+            "model: {source: a}\ndata: {streaming: true, train: x}",
+            "3:19: data.streaming: a stream has no end; set train.max_steps",
+        ),
+        (
+            "model: {source: a}\ndata: {streaming: true, train: [x, {path: y}]}",
+            "3:19: data.streaming: a mixture cannot be streamed; prepare it",
+        ),
+        (
+            "model: {source: a}\ndata: {streaming: true, train: x, max_tokens: 9}",
+            "3:47: data.max_tokens: not with data.streaming; train.max_steps is its end",
+        ),
+        (
+            "model: {source: a}\ndata: {streaming: true, train: x, clean: {html: tags}}",
+            "3:35: data.clean: reads everything once for its counts, so it cannot be had with "
+            "data.streaming",
+        ),
+        (
+            "model: {source: a}\ndata: {streaming: true, train: x}\n"
+            "train: {max_steps: 9, dataloader_num_workers: 2}",
+            "4:47: train.dataloader_num_workers: a stream (data.streaming) is read by the training "
+            "process itself; leave it out",
+        ),
+        (
+            "model: {source: a}\ndata: {streaming: true, train: x}\n"
+            "train: {max_steps: 9, train_sampling_strategy: group_by_length}",
+            "4:48: train.train_sampling_strategy: a stream (data.streaming) is `random` or "
+            "`sequential`",
         ),
         (
             "model: {source: a}\ndata: {test: x}",
