@@ -154,11 +154,15 @@ def _run(command: list[str], folder: Path, processes: int) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return _verdict(folder, code, received)
+    return _verdict(folder, code, received, processes)
 
 
-def _verdict(folder: Path, agent_code: int, received: Sequence[int]) -> int:
-    """The exit code of the first worker that failed in the last round, its text told once."""
+def _verdict(folder: Path, agent_code: int, received: Sequence[int], processes: int) -> int:
+    """The exit code of the first worker that failed in the last round, its text told once.
+
+    Where every worker of the round has left a word of success, nothing that befell one of them
+    while its interpreter ended makes a failure of it.
+    """
     left = words(folder)
     failed = [word for word in left if word.round == left[-1].round and word.code != 0]
     if failed:
@@ -167,4 +171,5 @@ def _verdict(folder: Path, agent_code: int, received: Sequence[int]) -> int:
         return failed[0].code
     if received:
         return 128 + received[0]
-    return 0 if agent_code == 0 else 1
+    done = [word for word in left if word.round == left[-1].round]
+    return 0 if agent_code == 0 or len(done) == processes else 1

@@ -139,6 +139,14 @@ def test_a_worker_that_said_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert launched(monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)") == 1
 
 
+def test_an_interpreter_that_breaks_after_all_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = ends(0, "")
+    breaks = f"{WORKER}\nimport os\nworker.leave(0, '')\nos.abort()"
+    for workers, code in (((done, breaks), 0), ((breaks, "import os; os.abort()"), 1)):
+        monkeypatch.setattr(launch, "_agent", lambda *_, workers=workers: agent_of(*workers))
+        assert launch.launch_if_asked(Processes(processes=2), ["pretrain", "x"]) == code
+
+
 @pytest.mark.parametrize("number", worker.FORWARDED)
 def test_signals_reach_the_workers_and_their_code_comes_back(number: int, tmp_path: Path) -> None:
     ready = tmp_path / "ready"

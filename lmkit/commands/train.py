@@ -97,13 +97,16 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         )
     trained = train_session(session)
     if trained.stopped_by:
+        processes.part()
         name = signal.Signals(trained.stopped_by).name
         raise InterruptedRunError(
             f"stopped by {name} after step {trained.step}; go on with: {resume_command(options)}",
             trained.stopped_by,
         )
     drop_replaced(claimed)
-    return finish(session, trained)
+    summary = finish(session, trained)
+    processes.part()
+    return summary
 
 
 def prepare(recipe: Recipe) -> Parts:

@@ -46,6 +46,14 @@ class Processes:
         result: T = told[0]
         return result
 
+    def part(self) -> None:
+        """Leave the others in good order, when all of them are done.
+
+        Threads of torch that still run when the interpreter ends can abort the process.
+        """
+        if self.world_size > 1 and torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+
 
 def join(timeout_seconds: int, backend: str | None = None) -> Processes:
     """Meet the other processes, if a launcher started several.
