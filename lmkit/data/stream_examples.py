@@ -12,12 +12,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from lmkit.data.cache import cache_dir, evict
+from lmkit.data.mixed import Indexed
 from lmkit.data.order import Permutation, branch
 from lmkit.data.rows import Source
 from lmkit.data.stream import STREAM, Shard, Stream
@@ -33,20 +34,6 @@ KEPT_BYTES = 10_000_000_000
 _OPEN = 2  # shards at hand: a step may lie in two
 
 Ints = npt.NDArray[np.int64]
-
-
-class Indexed(Protocol):
-    """Encoded examples, read by (epoch, index)."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each example."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        """One example."""
 
 
 class Place(NamedTuple):

@@ -202,7 +202,6 @@ def find_or_make(
     Args:
         identity: The split.
         make: Fills a folder with the files of format 1, but for the manifest.
-        make: Fills a folder with the files of format 1, but for the manifest.
         started: `time.perf_counter()` of the beginning, for the line that is told.
     """
 

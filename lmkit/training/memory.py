@@ -2,8 +2,8 @@
 
 glibc returns large blocks to the system as soon as they are freed, so that every step has its
 activations and gradients zeroed and mapped anew, page by page: 30,000 page faults a step of a
-GPT-2 192 wide, and a quarter of its time. Two settings of malloc (mallopt(3)) end that; the peak
-stays the same, for the next step needs it all again.
+GPT-2 192 wide, and a quarter of its time. Two settings of malloc (mallopt(3)) end that. Where
+batches are all as long, the peak stays the same, for the next step needs it all again.
 """
 
 import ctypes
