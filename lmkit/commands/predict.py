@@ -71,17 +71,18 @@ def predict(target: str, options: PredictOptions) -> None:
     """
     _check(options)
     predictor = Predictor(target, options.column, options.batch_size)
-    rows = _rows(options, predictor.column)
+    rows = _rows(options, predictor)
     for_people = options.input is None and options.output is None and not options.as_json
     if for_people and sys.stdout.isatty():
-        _show(list(predictor.answers(rows)))
+        for row, answer in predictor.answers(rows):
+            sys.stdout.write(_shown(predictor.task, row, answer))
         return
     start, count, told = time.perf_counter(), 0, time.monotonic()
     renamed: set[str] = set()
     with open_output(options.output) as file:
         for row, answer in predictor.answers(rows):
-            made = _line(row, answer, predictor.column)
-            renamed |= {key for key in row.values if key != predictor.column and key in answer}
+            made = _line(row, answer, predictor.columns)
+            renamed |= {key for key in row.values if key in answer}
             file.write(made + "\n")
             count += 1
             if time.monotonic() - told >= TELL_EVERY:
@@ -103,7 +104,7 @@ class Predictor:
         if column is not None:
             options = options.model_copy(update={"text_column": column})
         self.task: Task[Any] = tasks.build(options)
-        self.column: str = getattr(options, "text_column", "text")
+        self.columns = self.task.input_columns()
         self.batch_size = batch_size
         self._clean = cleaner(None if recipe is None else recipe.data.clean)
         self._loader = ModelLoader(section)
@@ -111,7 +112,7 @@ class Predictor:
         self._model: PreTrainedModel | None = None
 
     def answers(self, rows: Iterable[Row]) -> Iterator[tuple[Row, dict[str, Any]]]:
-        """Each row with what the task's `decode` says of it, in order.
+        """Each row with what the task says of it, in order.
 
         Raises:
             UsageError: the model's task predicts nothing.
@@ -126,15 +127,15 @@ class Predictor:
         model = self._opened()
         lengths = [len(feature["input_ids"]) for feature in features]
         order = np.argsort(lengths, kind="stable")[::-1]  # the longest first: memory fails at once
-        found: list[dict[str, Any]] = [{}] * len(rows)
+        found: list[dict[str, Any]] = [{}] * len(features)
         for start in range(0, len(order), self.batch_size):
             chosen = order[start : start + self.batch_size].tolist()
             batch = self.task.collate([features[index] for index in chosen])
             batch = {key: value.to(model.device) for key, value in batch.items()}
-            answers = self.task.decode(self.task.forward(model, batch), batch)
+            answers = self.task.decode(self.task.infer(model, batch), batch)
             for index, answer in zip(chosen, answers, strict=True):
                 found[index] = answer
-        return found
+        return self.task.answers(rows, found)
 
     def _cleaned(self, rows: list[Row]) -> list[Row]:
         """The rows with their texts as those that the model was trained on.
@@ -146,17 +147,17 @@ class Predictor:
             return rows
         made = []
         for row in rows:
-            text = row.values.get(self.column)
-            if isinstance(text, str) and text.strip():
-                cleaned = self._clean(text)
-                if not cleaned.strip():
-                    raise DataError(
-                        f"{row.origin}: nothing is left of the text by the transforms that the "
-                        "model was trained with (data.clean in its recipe); leave the row out"
-                    )
-                made.append(Row({**row.values, self.column: cleaned}, row.origin))
-            else:  # the task tells what is wrong with it
-                made.append(row)
+            values = dict(row.values)
+            for name in self.columns:
+                text = values.get(name)
+                if isinstance(text, str) and text.strip():  # else the task tells what is wrong
+                    values[name] = self._clean(text)
+                    if not values[name].strip():
+                        raise DataError(
+                            f"{row.origin}: nothing is left of the text by the transforms that the "
+                            "model was trained with (data.clean in its recipe); leave the row out"
+                        )
+            made.append(Row(values, row.origin))
         return made
 
     def _opened(self) -> PreTrainedModel:
@@ -196,17 +197,17 @@ def _check(options: PredictOptions) -> None:
             raise UsageError(f"--output {options.output}: is the input; name another file")
 
 
-def _rows(options: PredictOptions, column: str) -> Iterator[Row]:
-    """The rows to answer for; a text is in `column`."""
+def _rows(options: PredictOptions, predictor: Predictor) -> Iterator[Row]:
+    """The rows to answer for."""
     if options.input is None:
-        texts = enumerate(options.texts, start=1)
-        return (Row({column: text}, f"text {number}") for number, text in texts)
+        made = enumerate(predictor.task.input_rows(options.texts), start=1)
+        return (Row(values, f"text {number}") for number, values in made)
     if options.input == STANDARD_INPUT:
         kind: Kind = "text" if options.column is None else "jsonl"
         files: list[DataFile] = [_StandardInput(Path("/dev/stdin"), kind, "")]
     else:
         files = find_files(options.input, "--input")
-    return _read(FileSource("input", files, Reading("line", "strict", column)))
+    return _read(FileSource("input", files, Reading("line", "strict", predictor.columns[0])))
 
 
 def _read(source: FileSource) -> Iterator[Row]:
@@ -219,11 +220,12 @@ def _read(source: FileSource) -> Iterator[Row]:
         raise DataError(f"--input: {source.nothing(0)}")
 
 
-def _line(row: Row, answer: dict[str, Any], column: str) -> str:
-    """The JSON line of a row: its text, the answer, its other columns."""
-    made = {"text": row.values[column], **answer}
+def _line(row: Row, answer: dict[str, Any], columns: Sequence[str]) -> str:
+    """The JSON line of a row: what was asked (`text`, where it is one), the answer, the rest."""
+    asked = {"text": row.values[columns[0]]} if len(columns) == 1 else {}
+    made = {**asked, **answer}
     for key, value in row.values.items():
-        if key == column:
+        if asked and key == columns[0]:
             continue
         name = key
         while name in made:
@@ -232,10 +234,7 @@ def _line(row: Row, answer: dict[str, Any], column: str) -> str:
     return json.dumps(made, ensure_ascii=False, default=str)
 
 
-def _show(answers: list[tuple[Row, dict[str, Any]]]) -> None:
-    """For people: label, score, text."""
-    width = max(len(answer["label"]) for _, answer in answers)
-    for row, answer in answers:
-        (text,) = row.values.values()
-        score = answer["scores"][answer["label"]]
-        sys.stdout.write(f"{answer['label']:<{width}}  {score:.2f}  {' '.join(text.split())}\n")
+def _shown(task: Task[Any], row: Row, answer: dict[str, Any]) -> str:
+    """A line for people: the answer, then what was asked."""
+    asked = (" ".join(str(value).split()) for value in row.values.values())
+    return f"{task.shown(answer)}  {' | '.join(asked)}\n"

@@ -24,7 +24,7 @@ class Scorable(Protocol[ModelT_contra]):
     def collate(self, features: list[dict[str, Any]]) -> Batch:
         """Pad B examples to one batch."""
 
-    def forward(self, model: ModelT_contra, batch: Batch) -> Any:
+    def infer(self, model: ModelT_contra, batch: Batch) -> Any:
         """The model's outputs for a batch."""
 
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
@@ -81,7 +81,7 @@ def score(
             chosen = order[start : start + batch_size].tolist()
             batch = task.collate([examples[0, index] for index in chosen])
             batch = {key: value.to(device, non_blocking=True) for key, value in batch.items()}
-            for key, values in task.reduce(task.forward(model, batch), batch).items():
+            for key, values in task.reduce(task.infer(model, batch), batch).items():
                 assert len(values) == len(chosen), key
                 gathered.setdefault(key, []).extend(values)
             gathered["index"].extend(chosen)

@@ -27,6 +27,9 @@ Rows = dict[str, list[Any]]
 Metrics = dict[str, float]
 Intervals = dict[str, tuple[float, float]]
 
+LABEL_WIDTH = 12
+"""Columns that a label takes where answers are shown to people."""
+
 
 OptionsT = TypeVar("OptionsT", bound=TaskOptions)
 
@@ -140,6 +143,13 @@ class Task(ABC, Generic[OptionsT]):
             given = self.isolation.inputs(model, batch)
         return model(**model_inputs(model, given))
 
+    def infer(self, model: PreTrainedModel, batch: Batch) -> Any:
+        """What `reduce` and `decode` read: the outputs, and what only a trained model makes.
+
+        A task that scores or answers with generated text generates it here.
+        """
+        return self.forward(model, batch)
+
     def count(self, batch: Batch) -> int:
         """The predicted items of a batch: the divisor that `loss` is summed for."""
         return int((batch["labels"] != IGNORED).sum())
@@ -214,6 +224,41 @@ class Task(ABC, Generic[OptionsT]):
     def decode(self, outputs: Any, batch: Batch) -> list[dict[str, Any]]:
         """What `lmkit predict` tells of each of the B examples, as JSON knows it."""
         raise NotImplementedError(f"{self.options.name}: encode_inputs without decode")
+
+    def answers(self, rows: Sequence[Row], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """One answer for each row, from those of the examples that `encode_inputs` made of them.
+
+        A task that makes several examples of a row (windows of a long text) joins them here.
+
+        Args:
+            rows: as given to `encode_inputs`.
+            found: what `decode` told of each example, in their order.
+        """
+        assert len(rows) == len(found), "one example a row"
+        return found
+
+    def input_columns(self) -> tuple[str, ...]:
+        """The columns that `lmkit predict` reads; the first is what the answer is about."""
+        return (getattr(self.options, "text_column", "text"),)
+
+    def input_rows(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """The rows that texts given as arguments stand for: as many to a row as there are columns.
+
+        Raises:
+            UsageError: they do not divide into rows.
+        """
+        names = self.input_columns()
+        if len(texts) % len(names):
+            raise UsageError(
+                f"{len(texts)} texts: this model takes {len(names)} a row ({', '.join(names)})"
+            )
+        starts = range(0, len(texts), len(names))
+        return [dict(zip(names, texts[at : at + len(names)], strict=True)) for at in starts]
+
+    def shown(self, answer: dict[str, Any]) -> str:
+        """An answer for people, in one line: by default its label and the label's score."""
+        label = str(answer["label"])
+        return f"{label:<{LABEL_WIDTH}}  {answer['scores'][label]:.2f}"
 
     @abstractmethod
     def definition(self) -> str:

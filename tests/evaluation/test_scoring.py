@@ -84,7 +84,7 @@ class Likelihood:
         self.batches.append(tuple(batch["input_ids"].shape))
         return batch
 
-    def forward(self, model, batch):
+    def infer(self, model, batch):
         assert not model.training
         assert not torch.is_grad_enabled()
         return model(**model_inputs(model, batch))

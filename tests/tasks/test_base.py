@@ -96,3 +96,27 @@ def test_what_predicts_nothing_says_what_to_do_instead(name, instead):
 def test_decoding_needs_a_task_that_encodes(task):
     with pytest.raises(NotImplementedError, match="mean"):
         task.decode(None, {})
+
+
+class Pairs(Mean):
+    """Answers for two columns at a time."""
+
+    def input_columns(self):
+        return ("question", "context")
+
+
+def test_arguments_fill_the_columns_a_row_at_a_time(task):
+    assert task.input_rows(["a", "b"]) == [{"text": "a"}, {"text": "b"}]
+    pairs = Pairs(TaskOptions(name="pairs"))
+    assert pairs.input_rows(["q", "c", "r", "d"]) == [
+        {"question": "q", "context": "c"},
+        {"question": "r", "context": "d"},
+    ]
+    with pytest.raises(
+        UsageError, match=r"3 texts: this model takes 2 a row \(question, context\)"
+    ):
+        pairs.input_rows(["q", "c", "r"])
+
+
+def test_an_answer_is_shown_with_its_score(task):
+    assert task.shown({"label": "low", "scores": {"low": 0.75}}).split() == ["low", "0.75"]
