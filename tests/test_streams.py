@@ -1,13 +1,18 @@
 """A corpus that is trained on while it is read: killed anywhere, resumed bit for bit."""
 
+import io
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from lmkit.data import stream_opening
+from lmkit.data import hub, stream_opening
 from lmkit.training.progress import MetricsFile
 
 MASKED = (
@@ -64,7 +69,7 @@ def weights(run: str) -> str:
 def test_killed_and_resumed_with_a_cold_cache(
     cli, streamed: list[str], kill, monkeypatch, tmp_path: Path, steps: int, sets: tuple[str, ...]
 ) -> None:
-    """Going on prepares the shard it goes on in, and the next where a step crosses into it."""
+    """Going on prepares the shard it goes on in, the one a step crosses into, and the next."""
     sets = (*sets, f"train.max_steps={steps}")
     words = [*streamed, *(word for key in sets for word in ("--set", key))]
     whole = cli(*words, "-o", "whole")
@@ -80,7 +85,7 @@ def test_killed_and_resumed_with_a_cold_cache(
     kill["at"] = saved + 1
     with pytest.raises(KilledError):
         cli(*words, "-o", "parts", "--resume")
-    assert 1 <= len(list((tmp_path / "cold" / "stream").glob("*/tokens.bin"))) <= 2
+    assert 1 <= len(list((tmp_path / "cold" / "stream").glob("*/tokens.bin"))) <= 3
     kill.clear()
     ended = cli(*words, "-o", "parts", "--resume")
     assert ended.code == 0, ended.err
@@ -114,3 +119,62 @@ def test_a_dry_run_and_a_preparation(cli, streamed: list[str]) -> None:
     refused = cli("data", "prepare", streamed[1], "--set", "data.streaming=true")
     assert refused.code == 2
     assert "data.streaming: a stream is prepared while a run reads it" in refused.err
+
+
+@pytest.mark.slow
+def test_two_processes_read_the_stream_that_one_does(
+    run_cli, streamed: list[str | Path], tmp_path: Path
+) -> None:
+    """Over shards and epochs: who comes first prepares a shard, the other waits for it."""
+    early = "import lmkit.data.stream_opening as opening; opening.SHARD_BYTES = 2500\n"
+    (tmp_path / "early").mkdir()
+    (tmp_path / "early/sitecustomize.py").write_text(early)
+    path = os.pathsep.join(filter(None, [str(tmp_path / "early"), os.environ.get("PYTHONPATH")]))
+    sets = ["train.max_steps=15", "train.optim=sgd", "train.learning_rate=0.5"]
+    sets += [f"model.config.{name}_pdrop=0.0" for name in ("resid", "embd", "attn")]
+    words = [*streamed, "--json", *(word for key in sets for word in ("--set", key))]
+    one = run_cli(*words, "-o", "one", env={"PYTHONPATH": path})
+    cold = {"PYTHONPATH": path, "LMKIT_CACHE": str(tmp_path / "cold")}
+    two = run_cli(*words, "-o", "two", "--processes", "2", env=cold)
+    assert (one.code, two.code) == (0, 0), two.err
+    assert "stream: shard 4 of 4" in two.err
+    single, shared = json.loads(one.out), json.loads(two.out)
+    assert shared["train"]["tokens"] == single["train"]["tokens"]
+    assert shared["metrics"] == pytest.approx(single["metrics"], abs=1e-5)
+
+
+def test_a_hub_stream_is_trained_on_and_resumed(
+    cli, small_recipe: Path, kill, monkeypatch, tmp_path: Path
+) -> None:
+    """A set of three shards, as `datasets` streams it; only the hub itself is not asked."""
+    lines = [" ".join(WORDS[(n * (i + 1) + n // 7) % 10] for i in range(20)) for n in range(90)]
+    files = [tmp_path / f"{shard}.parquet" for shard in range(3)]
+    for shard, file in enumerate(files):
+        file.write_bytes(_parquet(lines[shard::3], 30))
+    streamed = datasets.load_dataset(
+        "parquet", data_files={"train": [str(file) for file in files]}, streaming=True
+    )
+    monkeypatch.setattr(hub, "_commit", lambda *_: "c" * 40)
+    monkeypatch.setattr(hub, "_load", lambda *_: (streamed, "c" * 40))
+    words = ["pretrain", small_recipe]
+    sets = ("data={dataset: some/set, streaming: true}", "train.max_steps=14", "train.save_steps=4")
+    words += [word for key in sets for word in ("--set", key)]
+    whole = cli(*words, "-o", "whole")
+    assert whole.code == 0, whole.err
+    kill["at"] = 10
+    with pytest.raises(KilledError):
+        cli(*words, "-o", "parts")
+    kill.clear()
+    ended = cli(*words, "-o", "parts", "--resume")
+    assert ended.code == 0, ended.err
+    assert "checkpoint-8" in ended.err
+    assert weights("whole") == weights("parts")
+    described = json.loads(Path("parts/manifest.json").read_text())["data"]["train"]["files"][0]
+    assert described["commit"] == "c" * 40
+
+
+def _parquet(texts: list[str], group: int) -> bytes:
+    """A Parquet file of one column, with row groups of so many rows."""
+    file = io.BytesIO()
+    pq.write_table(pa.table({"text": texts}), file, row_group_size=group)
+    return file.getvalue()

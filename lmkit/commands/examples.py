@@ -1,5 +1,6 @@
 """The training examples of a run: those of its source, or of a mixture's parts in their shares."""
 
+import copy
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
@@ -63,9 +64,10 @@ def _streamed(
     shuffle: bool,
 ) -> StreamExamples:
     """The examples of a stream: of the blocks of the task, which are all as long but the last."""
+    own = copy.deepcopy(tokenizer)  # shards are prepared in the background: no two use one at once
     return StreamExamples(
         stream,
-        lambda shard, drawn: task.examples(shard, tokenizer, seed=drawn, training=True),
+        lambda shard, drawn: task.examples(shard, own, seed=drawn, training=True),
         seed=seed,
         shuffle=shuffle,
         length=int(task.options.block_size),

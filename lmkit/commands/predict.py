@@ -23,9 +23,10 @@ from lmkit.commands.output import check_output, open_output
 from lmkit.commands.subject import recipe_of, task_and_model
 from lmkit.data.clean_text import cleaner
 from lmkit.data.encoded import chunks
+from lmkit.data.file_source import FileSource
 from lmkit.data.files import find_files
 from lmkit.data.formats import DataFile, Kind
-from lmkit.data.sources import FileSource, Row
+from lmkit.data.sources import Row
 from lmkit.data.text import Reading
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import DataError, UsageError

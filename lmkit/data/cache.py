@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from lmkit.data.integrity import MANIFEST, mark_damaged
 from lmkit.data.integrity import damage as damage
 from lmkit.data.integrity import read_manifest as read_manifest
+from lmkit.data.locks import locked, locked_if_free
 from lmkit.errors import CacheError
 from lmkit.hashing import sha256_of
 
@@ -130,7 +129,7 @@ def entry(folder: Path, write: Callable[[Path], Mapping[str, Any]]) -> Entry:
         raise CacheMissError(str(folder))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with locked(folder):
             return _entry_locked(folder, write)
     except OSError as error:
         if problem := _explain(error, folder):
@@ -200,7 +199,7 @@ def evict(kind: Path, most: int) -> None:
     """Remove the entries that were not used for longest, until the others take `most` bytes.
 
     The newest stay whatever they take: somebody reads them. Where another process still does, its
-    files stay open to it.
+    files stay open to it; one that is being prepared again, or looked at, is left.
 
     Args:
         kind: The folder that the entries are in.
@@ -215,29 +214,13 @@ def evict(kind: Path, most: int) -> None:
     for number, (_, folder, taken) in enumerate(sorted(found, reverse=True)):
         size += taken
         if size > most and number >= _NEWEST:
-            gone = _temporary(folder)
-            with suppress(OSError):
-                folder.rename(gone)
-            shutil.rmtree(gone, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of an entry; say so if that means to wait."""
-    lock = _lock(folder)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.info("waiting for another process that prepares %s", folder)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _lock(folder: Path) -> FileLock:
-    return FileLock(folder.parent / f".{folder.name}.lock")
+            with locked_if_free(folder) as free:
+                if not free:
+                    continue
+                gone = _temporary(folder)
+                with suppress(OSError):
+                    folder.rename(gone)
+                shutil.rmtree(gone, ignore_errors=True)
 
 
 def _temporary(folder: Path) -> Path:
@@ -255,15 +238,9 @@ def _remove_abandoned(folder: Path) -> None:
         if owner.name == folder.name:
             shutil.rmtree(temporary, ignore_errors=True)
             continue
-        lock = _lock(owner)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        try:
-            shutil.rmtree(temporary, ignore_errors=True)
-        finally:
-            lock.release()
+        with locked_if_free(owner) as free:
+            if free:
+                shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _explain(error: OSError, folder: Path, written: int = 0) -> CacheError | None:

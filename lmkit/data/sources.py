@@ -1,27 +1,24 @@
 """From the `data` section of a recipe to the rows of its splits.
 
-Local files are read here; hub sets in hub.py; the embedded `stdlib` set in stdlib.py. Whatever the
-format, rows are streamed: nothing is held but the row at hand.
+Local files are read in file_source.py, hub sets in hub.py, the embedded `stdlib` set in stdlib.py.
+Whatever the format, rows are streamed: nothing is held but the row at hand.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from lmkit.data.clean import clean_parts
 from lmkit.data.clean_libraries import check_libraries
-from lmkit.data.delimited import read_conll, read_csv, read_tsv
+from lmkit.data.file_source import FileSource
 from lmkit.data.files import find_files
-from lmkit.data.fingerprint import combined, file_hashes, piece_hash
-from lmkit.data.formats import DataFile, Kind
+from lmkit.data.formats import Kind
 from lmkit.data.hub import HubSource, open_hub
-from lmkit.data.json_rows import read_json, read_json_lines
 from lmkit.data.limits import FirstRows, FirstTokens
 from lmkit.data.mixture import Joined, Mixture
 from lmkit.data.refusals import refuse
 from lmkit.data.rows import Row as Row
-from lmkit.data.rows import RowSource
 from lmkit.data.rows import Source as Source
 from lmkit.data.rows import Splits as Splits
 from lmkit.data.rows import column as column
@@ -29,8 +26,7 @@ from lmkit.data.rows import label as label
 from lmkit.data.split import hold_out
 from lmkit.data.stdlib import open_stdlib
 from lmkit.data.stream_opening import cut_files, open_stream, unread
-from lmkit.data.tables import read_table
-from lmkit.data.text import Reading, read_text
+from lmkit.data.text import Reading
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.mixture import MixturePart
@@ -38,74 +34,7 @@ from lmkit.recipe.sections import DataSection
 
 logger = logging.getLogger(__name__)
 
-_READERS: dict[Kind, Callable[[DataFile, Reading], Iterator[Row]]] = {
-    "text": read_text,
-    "json": read_json,
-    "jsonl": read_json_lines,
-    "csv": read_csv,
-    "tsv": read_tsv,
-    "conll": read_conll,
-    "parquet": lambda file, _: read_table(file),
-    "arrow": lambda file, _: read_table(file),
-}
 _CORPUS_TASKS = ("causal_lm", "masked_lm")  # their rows are running text
-
-
-class FileSource(RowSource):
-    """The rows of local files, in the order of the files."""
-
-    def __init__(self, name: str, files: Sequence[DataFile], reading: Reading) -> None:
-        super().__init__(name, reading.text_column)
-        self.files = list(files)
-        self.reading = reading
-        self._hashes: list[tuple[int, str]] | None = None
-
-    def read(self) -> Iterator[Row]:
-        """The rows of one file after the other."""
-        for file in self.files:
-            try:
-                yield from _READERS[file.kind](file, self.reading)
-            except DataError as error:
-                refuse(error)
-
-    def nothing(self, blank: int) -> str:
-        """The file that is empty, or how many are."""
-        if len(self.files) > 1:
-            return f"{self.name} data: none of {len(self.files)} files holds a row of data"
-        file = self.files[0]
-        if file.path.stat().st_size == 0:
-            return f"{file}: the file is empty"
-        if blank or file.kind in ("text", "jsonl", "conll"):
-            return f"{file}: the file holds nothing but white space"
-        return f"{file}: the file holds no row of data"
-
-    def fingerprint(self) -> str:
-        """SHA-256 of the files' bytes, their formats and how they are read."""
-        files = [
-            [file.kind, file.compression, sha256, *([file.begin > 0] if file.end else [])]
-            for file, (_, sha256) in zip(self.files, self._hashed(), strict=True)
-        ]
-        return combined(["files", 1, files, asdict(self.reading)])
-
-    def describe(self) -> list[dict[str, Any]]:
-        """Path, size on the disk in bytes and SHA-256 of each file, or of each piece of one."""
-        return [
-            {"path": str(file.path.absolute()), "bytes": size, "sha256": sha256, **file.piece()}
-            for file, (size, sha256) in zip(self.files, self._hashed(), strict=True)
-        ]
-
-    def _hashed(self) -> list[tuple[int, str]]:
-        """Size and hash of each file, computed once."""
-        if self._hashes is None:
-            whole = [file.path for file in self.files if file.end is None]
-            hashes = iter(file_hashes(whole))
-            self._hashes = [
-                next(hashes)
-                if file.end is None
-                else (file.end - file.begin, piece_hash(file.path, file.begin, file.end))
-                for file in self.files
-            ]
-        return self._hashes
 
 
 def open_splits(data: DataSection, options: TaskOptions) -> Splits:

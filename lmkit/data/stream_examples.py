@@ -4,7 +4,8 @@ Position p of the stream is block number p of a walk over epochs, in each over t
 order drawn by seed and epoch, and in each shard over its blocks in an order of its own. A step
 takes the next positions, so it may cross from a shard to the next, and none is short. Where a
 position lies is told by the numbers of blocks of the shards before it: these are noted in the run
-folder, so that a resumed run opens the shard it goes on in and no other.
+folder, so that a resumed run opens the shard it goes on in and no other. Once half of a shard was
+read, the next one is prepared in the background.
 """
 
 import json
@@ -17,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from lmkit.data.ahead import Ahead
 from lmkit.data.cache import cache_dir, evict
 from lmkit.data.mixed import Indexed
 from lmkit.data.order import Permutation, branch
@@ -43,6 +45,15 @@ class Place(NamedTuple):
     shard: int
     turn: int
     """How many blocks of the shard come before it in this epoch."""
+
+
+class _Prepared(NamedTuple):
+    """A shard whose tokens are in the cache."""
+
+    examples: Indexed | None
+    """None where it holds no row."""
+    record: dict[str, Any]
+    """How many `blocks`, and the `sha256` of the content."""
 
 
 class StreamExamples:
@@ -74,7 +85,9 @@ class StreamExamples:
         self._records: dict[int, dict[str, Any]] = {}
         self._path: Path | None = None
         self._opened: OrderedDict[int, Indexed] = OrderedDict()
+        self._ahead: Ahead[_Prepared] = Ahead()
         self._orders: dict[tuple[int, int], Ints | Permutation] = {}
+        self._halfway: tuple[int, int] | None = None
         self._epoch: int
         self._slot: int
         self._begin: int
@@ -97,6 +110,8 @@ class StreamExamples:
         place = self.locate(key[1])
         examples = self._examples(place.shard)
         assert examples is not None, place
+        if 2 * place.turn >= len(examples):
+            self._look_ahead(place)
         return examples[place.epoch, self._block(place, len(examples))]
 
     def locate(self, position: int) -> Place:
@@ -151,13 +166,26 @@ class StreamExamples:
         """The shards in the order of the epoch at hand, (shards,)."""
         key = (self._epoch, -1)
         if key not in self._orders:
-            numbers = np.arange(len(self.stream.shards), dtype=np.int64)
-            if self._shuffle:
-                numbers = Permutation(len(numbers), self._seed, self._epoch)[numbers]
-            self._orders = {key: numbers}
+            self._orders = {key: self._order(self._epoch)}
         order = self._orders[key]
         assert isinstance(order, np.ndarray)
         return order
+
+    def _order(self, epoch: int) -> Ints:
+        """The shards in the order of an epoch, (shards,)."""
+        numbers = np.arange(len(self.stream.shards), dtype=np.int64)
+        return Permutation(len(numbers), self._seed, epoch)[numbers] if self._shuffle else numbers
+
+    def _look_ahead(self, place: Place) -> None:
+        """Begin to prepare the shard that comes after the one at hand, in its epoch or the next."""
+        if self._halfway == (place.epoch, place.shard):
+            return
+        self._halfway = (place.epoch, place.shard)
+        order = self._order(place.epoch).tolist()
+        slot = order.index(place.shard) + 1
+        number = order[slot] if slot < len(order) else int(self._order(place.epoch + 1)[0])
+        if number not in self._opened:
+            self._ahead.begin(number, lambda: self._prepared(number))
 
     def _block(self, place: Place, count: int) -> int:
         """The block of a shard whose turn it is."""
@@ -180,17 +208,22 @@ class StreamExamples:
         if number in self._opened:
             self._opened.move_to_end(number)
             return self._opened[number]
-        shard = self.stream.shards[number]
         logger.info("stream: shard %d of %d", number + 1, len(self.stream.shards))
-        made = None if shard.is_empty() else self._make(shard, branch(self._seed, number))
-        blocks = 0 if made is None else len(made)
-        self._note(number, shard, {"blocks": blocks, "sha256": shard.fingerprint()})
+        made, record = self._ahead.take(number) or self._prepared(number)
+        self._note(number, self.stream.shards[number], record)
         if made is not None:
             self._opened[number] = made
             while len(self._opened) > _OPEN:
                 self._opened.popitem(last=False)
             evict(cache_dir() / STREAM, KEPT_BYTES)
         return made
+
+    def _prepared(self, number: int) -> _Prepared:
+        """A shard, read and tokenized where the cache does not have it."""
+        shard = self.stream.shards[number]
+        made = None if shard.is_empty() else self._make(shard, branch(self._seed, number))
+        blocks = 0 if made is None else len(made)
+        return _Prepared(made, {"blocks": blocks, "sha256": shard.fingerprint()})
 
     def _note(self, number: int, shard: Shard, record: dict[str, Any]) -> None:
         """Keep what a shard is, or hold it against what it was."""

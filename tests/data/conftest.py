@@ -73,3 +73,16 @@ def word_tokenizer():
     return PreTrainedTokenizerFast(
         tokenizer_object=backend, **dict(zip(names, special, strict=True))
     )
+
+
+@pytest.fixture
+def write(tmp_path):
+    """`write("folder/a.txt", "text")`: a file, and its path."""
+
+    def write(name, content):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(path)
+
+    return write

@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from lmkit.data import cache as module
 from lmkit.data.cache import cache_dir, damage, entry, publish, read_manifest
+from lmkit.data.locks import locked
 from lmkit.errors import CacheError
 
 CHILD = """
@@ -228,6 +229,17 @@ def test_what_was_not_used_for_longest_makes_room(tmp_path, monkeypatch):
     assert names(tmp_path / "kind") == ["0", "3", "4"]
     module.evict(tmp_path / "kind", 0)
     assert names(tmp_path / "kind") == ["0", "4"]
+
+
+def test_what_another_process_works_on_is_not_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_NEWEST", 0)
+    for name in ("0", "1"):
+        module.entry(tmp_path / "kind" / name, filled(100))
+    with locked(tmp_path / "kind" / "0"):
+        module.evict(tmp_path / "kind", 0)
+        assert names(tmp_path / "kind") == ["0"]
+    module.evict(tmp_path / "kind", 0)
+    assert names(tmp_path / "kind") == []
 
 
 def filled(size):

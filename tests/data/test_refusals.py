@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from lmkit.data.file_source import FileSource
 from lmkit.data.files import find_files
 from lmkit.data.refusals import MOST, Refusals, keeping_refusals, note_blank, refuse
-from lmkit.data.sources import FileSource
 from lmkit.data.text import Reading
 from lmkit.errors import DataError
 

@@ -14,17 +14,6 @@ TEXTS = CausalLMOptions(name="causal_lm")
 LABELS = ClassificationOptions(name="classification")
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name, content):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return str(path)
-
-    return write
-
-
 def texts(source):
     return [row.values["text"] for row in source.rows()]
 
@@ -91,21 +80,6 @@ def test_max_documents_holds_for_each_split(write):
     assert [len(texts(source)) for source in open_splits(data, TEXTS)] == [4, 4, 4]
 
 
-def test_blank_rows_are_left_out_and_counted(write, caplog):
-    path = write("a.csv", "text,label\na,x\n ,x\nb,x\n,x\n")
-    source = open_splits(DataSection(train=path, validation=path), LABELS).train
-    assert source.blank is None
-    assert texts(source) == ["a", "b"]
-    assert source.blank == 2
-    assert list(source.rows()) == list(source.rows())
-    assert (
-        caplog.text.count(
-            f"train data: 2 of 4 documents are blank and left out (the first: {path}:3"
-        )
-        == 1
-    )
-
-
 def test_file_in_two_splits_is_told(write, caplog):
     path = write("a.txt", "a")
     open_splits(DataSection(train=path, validation=path), TEXTS)
@@ -144,27 +118,6 @@ def test_folder_of_empty_files(write, tmp_path):
     write("c/a.txt", "")
     write("c/b.txt", "\n")
     assert "train data: none of 2 files holds a row" in message(train=str(tmp_path / "c"))
-
-
-def test_fingerprint_is_of_content_and_reading(write, tmp_path):
-    def fingerprint(path, **options):
-        data = DataSection(train=path, validation=path, **options)
-        return open_splits(data, TEXTS).train.fingerprint()
-
-    path = write("a.txt", "one\n\ntwo\n")
-    first = fingerprint(path)
-    assert fingerprint(write("elsewhere/b.md", "one\n\ntwo\n")) == first
-    assert fingerprint(write("c.txt", "one\n\ntwO\n")) != first
-    assert fingerprint(path, document="line") != first
-    assert fingerprint(path, errors="ignore") != first
-    assert fingerprint(write("d.csv", "one\n\ntwo\n")) != first
-
-
-def test_describe_is_for_the_manifest(write):
-    path = write("a.txt", "abc")
-    source = open_files(path, DataSection(train=path), TEXTS, name="test", key="--data")
-    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of FIPS 180-2
-    assert source.describe() == [{"path": path, "bytes": 3, "sha256": digest}]
 
 
 def lines(name, count):

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lmkit.data import stream_opening
+from lmkit.data.file_source import FileSource
 from lmkit.data.fingerprint import require_unchanged
 from lmkit.data.formats import data_file
-from lmkit.data.sources import FileSource, open_splits
+from lmkit.data.sources import open_splits
 from lmkit.data.stream import Stream
 from lmkit.data.stream_opening import cut_files
 from lmkit.data.text import Reading

@@ -8,8 +8,8 @@ import pytest
 
 from lmkit.data.doctor.examine import View, examine
 from lmkit.data.doctor.verdict import findings
+from lmkit.data.file_source import FileSource
 from lmkit.data.files import find_files
-from lmkit.data.sources import FileSource
 from lmkit.data.text import Reading
 
 
