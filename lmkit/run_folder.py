@@ -29,6 +29,7 @@ class RunFolder:
         self.summary = self.path / "summary.json"
         self.stream = self.path / "stream.json"
         self.model = self.path / "model"
+        self.adapter = self.path / "adapter"
         self.checkpoints = self.path / "checkpoints"
         self.tensorboard = self.path / "tensorboard"
 

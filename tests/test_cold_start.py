@@ -36,6 +36,7 @@ SURFACE = {
         "--repetition-penalty", "--batch-size", "--json", "--quiet",
     },
     "predict": {"--input", "--column", "--output", "--batch-size", "--json", "--quiet"},
+    "export": {"--merge", "--base", "--quiet"},
     "recipes list": {"--json"},
     "recipes show": set(),
     "recipes copy": set(),

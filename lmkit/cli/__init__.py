@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from lmkit import __version__, worker
-from lmkit.cli import data, doctor, eval, finetune, generate, predict, pretrain, recipes
+from lmkit.cli import data, doctor, eval, export, finetune, generate, predict, pretrain, recipes
 from lmkit.cli.options import Quiet
 from lmkit.errors import LmkitError
 
@@ -64,6 +64,7 @@ app.command("finetune")(finetune.finetune)
 app.command("eval")(eval.eval_)
 app.command("generate")(generate.generate)
 app.command("predict")(predict.predict)
+app.command("export")(export.export)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)

@@ -2,6 +2,9 @@
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from accelerate.utils import extract_model_from_parallel
@@ -13,6 +16,7 @@ from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.session import Session, Trained
 from lmkit.data.tokenizer import save_tokenizer
 from lmkit.errors import RunFolderError
+from lmkit.models.adapting import merge, save_adapter
 from lmkit.run_folder import write_json, write_text
 from lmkit.training.totals import peak_memory_mb
 
@@ -25,6 +29,8 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
     Returns:
         The summary, as written.
     """
+    if session.recipe.model.lora is not None:
+        _merge(session)
     scored = _evaluation(session)
     seconds = trained.totals.elapsed()
     summary = {
@@ -74,25 +80,45 @@ def _evaluation(session: Session) -> Evaluation | None:
     )  # fmt: skip
 
 
+def _merge(session: Session) -> None:
+    """Keep the adapters by themselves, and score and save the model with them merged in."""
+    if session.processes.is_first:
+        with _written(session.folder.adapter) as aside:
+            source = session.recipe.model.source or session.folder.path.name
+            save_adapter(session.model, aside, source)
+    merge(session.model)
+
+
 def _write_model(session: Session, summary: dict[str, Any]) -> None:
     """Weights, tokenizer, generation config and card, written aside and renamed.
 
     Raises:
         RunFolderError: the disk is full or cannot be written; `--resume` tries this part again.
     """
-    aside = session.folder.path / ".model.tmp"
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
+    with _written(session.folder.model) as aside:
         session.model.save_pretrained(str(aside))
         save_tokenizer(session.tokenizer, aside)
         write_text(aside / "README.md", _card(session, summary))
-        shutil.rmtree(session.folder.model, ignore_errors=True)
-        aside.rename(session.folder.model)
+
+
+@contextmanager
+def _written(final: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `final`, whole or not at all.
+
+    Raises:
+        RunFolderError: the disk is full or cannot be written.
+    """
+    aside = final.parent / f".{final.name}.tmp"
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        yield aside
+        shutil.rmtree(final, ignore_errors=True)
+        aside.rename(final)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise RunFolderError(
-            f"{session.folder.model}: cannot be written: {error}; training is done, so make room "
-            "and run the same command with --resume"
+            f"{final}: cannot be written: {error}; training is done, so make room and run the same "
+            "command with --resume"
         ) from error
 
 

@@ -92,7 +92,7 @@ def optimizer_of(
     arguments = training_arguments(
         recipe.train, Path(str(recipe.output_dir)), **ALONE, **state_arguments(processes),
     )  # fmt: skip
-    return make_optimizer(recipe.train.optim, model, arguments)
+    return make_optimizer(recipe.train.optim, model, arguments, recipe.train.layerwise_lr_decay)
 
 
 def check_metric(name: str, task: Task[Any], model: PreTrainedModel, scored: Examples) -> None:

@@ -148,7 +148,7 @@ def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None
         )
     setup = Setup(
         session.task, session.train, order, train.optim, session.run_id, signals,
-        train.on_save_error,
+        train.on_save_error, train.layerwise_lr_decay,
     )  # fmt: skip
     trainer = ExactTrainer(
         model=session.model, args=args, setup=setup, tokenizer=session.tokenizer,

@@ -27,6 +27,7 @@ from lmkit.data.sources import Splits, open_splits
 from lmkit.data.standard_input import with_standard_input
 from lmkit.data.tokenizer import prepare_tokenizer
 from lmkit.errors import InterruptedRunError
+from lmkit.models.adapting import adapt, check_library
 from lmkit.models.device import default_device
 from lmkit.models.libraries import quiet_libraries
 from lmkit.models.loading import ModelLoader
@@ -115,6 +116,7 @@ def prepare(recipe: Recipe) -> Parts:
     Model types and configuration keys are checked first, before any data is read.
     """
     set_seed(recipe.train.seed)
+    check_library(recipe.model)
     loader = ModelLoader(recipe.model, resize=bool(recipe.tokenizer.add_tokens))
     loader.config()
     splits = open_splits(recipe.data, recipe.task)
@@ -125,6 +127,7 @@ def prepare(recipe: Recipe) -> Parts:
         if source is not None:
             task.check(source)
     model = task.build_model(loader, tokenizer)
+    adapt(model, recipe.model)
     train = training_examples(
         task, splits.train, tokenizer, recipe.train.order_seed,
         shuffle=recipe.train.train_sampling_strategy != "sequential",

@@ -21,6 +21,7 @@ from transformers import (
 from lmkit.errors import HubError, LmkitError, ModelError
 from lmkit.hub import model_commit
 from lmkit.models.activations import fuse_activations
+from lmkit.models.adapting import has_adapters, open_merged
 from lmkit.models.device import default_device
 from lmkit.models.inspecting import (
     check_padding,
@@ -203,6 +204,9 @@ def open_model(
     folder = model_folder(source)
     _refuse_pickles(Path(folder))
     quiet_libraries()
+    config = kwargs.get("config") or open_config(source, revision)
+    if has_adapters(config):
+        return open_merged(Path(folder), auto_class, config, kwargs.get("dtype"))
     try:
         model: PreTrainedModel
         model, told = auto_class.from_pretrained(

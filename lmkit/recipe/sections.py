@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from lmkit.recipe.adapting import LoraSection
 from lmkit.recipe.base import Section
 from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.mixture import Files, Format, MixturePart, Name
@@ -41,6 +42,12 @@ class ModelSection(Section):
     who stands beside whom; left out, at random, as transformers does."""
     dtype: Literal["float32", "bfloat16", "float16"] | None = None
     """The type of the stored weights; left out, float32 (mixed precision is `train.precision`)."""
+    lora: LoraSection | None = None
+    """Train low-rank adapters and the head, nothing else; `model/` holds the weights with the
+    adapters merged in, `adapter/` the adapters alone. Needs the extra `lora`."""
+    freeze: Literal["base", "embeddings"] | int | None = None
+    """What stays as it is: all but the head (`base`), the `embeddings`, or these and so many of
+    the first layers (a number); left out, nothing."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> "ModelSection":
@@ -50,6 +57,10 @@ class ModelSection(Section):
             raise ValueError("model.revision: only with `model.source`")
         if self.position_init is not None and self.architecture is None:
             raise ValueError("model.position_init: only with `model.architecture`")
+        if self.freeze is not None and self.lora is not None:
+            raise ValueError("model.freeze: `model.lora` freezes the base model itself")
+        if isinstance(self.freeze, int) and self.freeze < 1:
+            raise ValueError(f"model.freeze: found {self.freeze}; allowed: at least 1 layer")
         return self
 
 

@@ -18,6 +18,7 @@ OWN = (
     "deterministic",
     "on_nonfinite",
     "on_save_error",
+    "layerwise_lr_decay",
     "early_stopping_patience",
     "early_stopping_threshold",
 )

@@ -27,6 +27,9 @@ class OptimizationSection(Section):
     """Forward passes whose gradients are summed to one optimizer step."""
     learning_rate: float = Field(default=5e-5, ge=0.0)
     """Peak learning rate, per step."""
+    layerwise_lr_decay: float | None = Field(default=None, gt=0.0, le=1.0)
+    """The learning rate of each layer, times that of the one above it (Clark et al. 2020, ELECTRA,
+    appendix A, arXiv:2003.10555: 0.8); the head has the full one. Left out, all learn alike."""
     lr_scheduler_type: SchedulerName = "linear"
     """How the learning rate goes from its peak to the last step."""
     lr_scheduler_kwargs: dict[str, Any] | None = None
@@ -93,6 +96,16 @@ class OptimizationSection(Section):
             raise ValueError(
                 "train.gradient_accumulation_steps: leave it out, for it follows from "
                 "`train.total_batch_size`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _groups_of_its_own(self) -> "OptimizationSection":
+        own = self.optim == "muon" or self.optim.startswith(_PROJECTING)
+        if own and self.layerwise_lr_decay is not None:
+            raise ValueError(
+                f"train.layerwise_lr_decay: `optim: {self.optim}` parts the parameters by itself; "
+                "leave one of the two out"
             )
         return self
 

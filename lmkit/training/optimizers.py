@@ -13,6 +13,7 @@ from torch import nn
 from transformers import Trainer, TrainingArguments
 
 from lmkit.errors import ModelError, UsageError
+from lmkit.models.layers import depths
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.training.muon import Muon, MuonWithAdamW, hidden_matrices
 
@@ -37,13 +38,20 @@ OWNED = {
 ADAMS = ("adam", "adamw_torch", "adamw_torch_fused")
 
 
-def make_optimizer(name: str, model: nn.Module, args: TrainingArguments) -> torch.optim.Optimizer:
+def make_optimizer(
+    name: str,
+    model: nn.Module,
+    args: TrainingArguments,
+    layerwise_lr_decay: float | None = None,
+) -> torch.optim.Optimizer:
     """The optimizer `train.optim` names, over the model's trainable parameters.
 
     Args:
         name: `adam`, `muon`, or a name of transformers' `OptimizerNames`.
         model: whose parameters are trained.
         args: learning rate, betas, epsilon, weight decay, `optim_args`.
+        layerwise_lr_decay: the learning rate of a layer over that of the one above it; needs a
+            `PreTrainedModel`.
 
     Raises:
         UsageError: `optim_args` holds a key the optimizer does not know (the nearest is named).
@@ -52,6 +60,8 @@ def make_optimizer(name: str, model: nn.Module, args: TrainingArguments) -> torc
     if name == "muon":
         return _muon(model, args)
     groups = _groups(model, args.weight_decay)
+    if layerwise_lr_decay is not None:
+        groups = _by_depth(model, groups, args.learning_rate, layerwise_lr_decay)
     if name in TORCH_CLASSES:
         given = _checked_args(name, TORCH_CLASSES[name], args.optim_args)
         return TORCH_CLASSES[name](groups, **_torch_kwargs(name, args), **given)
@@ -74,6 +84,30 @@ def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
         {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+def _by_depth(
+    model: Any, groups: list[dict[str, Any]], learning_rate: float, decay: float
+) -> list[dict[str, Any]]:
+    """The groups parted by depth, the head's first: with L layers, depth d has lr decay^(L+1-d).
+
+    Raises:
+        ModelError: the model has no layers to tell apart.
+    """
+    named = depths(model)
+    top = max(named.values())
+    if top < 2:
+        raise ModelError(
+            f"train.layerwise_lr_decay: {model.config.model_type} has no list of layers to tell "
+            "apart; leave it out"
+        )
+    depth = {id(parameter): named[name] for name, parameter in model.named_parameters()}
+    return [
+        {**group, "params": params, "lr": learning_rate * decay ** (top - at)}
+        for at in range(top, -1, -1)
+        for group in groups
+        if (params := [p for p in group["params"] if depth[id(p)] == at])
+    ]
 
 
 def _muon(model: nn.Module, args: TrainingArguments) -> torch.optim.Optimizer:

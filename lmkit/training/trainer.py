@@ -65,6 +65,7 @@ class Setup:
     run_id: str
     signals: StopSignals
     on_save_error: str = "stop"
+    layerwise_lr_decay: float | None = None
 
 
 class ExactTrainer(WholeCheckpoints):
@@ -189,7 +190,9 @@ class ExactTrainer(WholeCheckpoints):
         """The optimizer the recipe names, with weight decay on matrices only."""
         if self.optimizer is None:
             trained: Any = model or self.model
-            self.optimizer = make_optimizer(self.setup.optim, trained, self.args)
+            self.optimizer = make_optimizer(
+                self.setup.optim, trained, self.args, self.setup.layerwise_lr_decay
+            )
         optimizer: torch.optim.Optimizer = self.optimizer
         return optimizer
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from transformers import TrainingArguments
+from transformers import AutoModelForSequenceClassification, BertConfig, TrainingArguments
 
 from lmkit.errors import ModelError, UsageError
 from lmkit.training.optimizers import make_optimizer, parse_optim_args
@@ -109,3 +109,22 @@ def test_muon_needs_a_matrix(arguments):
 def test_arguments_are_read_as_numbers_and_booleans():
     assert parse_optim_args("a=1, b=0.5,c=True") == {"a": 1, "b": 0.5, "c": True}
     assert parse_optim_args(None) == {}
+
+
+def test_each_layer_learns_less_than_the_one_above_it(arguments):
+    config = BertConfig(
+        vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=8,
+    )  # fmt: skip
+    model = AutoModelForSequenceClassification.from_config(config)
+    optimizer = make_optimizer("adamw_torch", model, arguments(weight_decay=0.3), 0.5)
+    rates = {
+        id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]
+    }  # fmt: skip
+    assert len(rates) == len(list(model.parameters()))
+    assert rates[id(model.classifier.weight)] == optimizer.param_groups[0]["lr"] == 0.05
+    assert rates[id(model.bert.encoder.layer[1].output.dense.bias)] == 0.05 * 0.5
+    assert rates[id(model.bert.encoder.layer[0].output.dense.weight)] == 0.05 * 0.25
+    assert rates[id(model.bert.embeddings.word_embeddings.weight)] == 0.05 * 0.125
+    for group in optimizer.param_groups:
+        assert all((p.ndim >= 2) == (group["weight_decay"] == 0.3) for p in group["params"])
