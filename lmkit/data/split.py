@@ -15,7 +15,7 @@ Two corners are settled so that neither side is empty:
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from lmkit.data.fingerprint import combined
@@ -29,12 +29,22 @@ logger = logging.getLogger(__name__)
 MANY = 20
 """From this many documents on, whole documents are held out."""
 
+KEPT_CHARACTERS = 1 << 24
+"""Of held-out rows that a pass over the training side keeps, so that they are not read again."""
+
 _HASHES = 2**64
 _BOUNDARIES = (  # what is cut at, and the least distance in characters that it is looked for in
     (re.compile(r"\n[ \t]*\r?\n\s*"), 0),
     (re.compile(r"\n"), 0),
     (re.compile(r"\s+"), 80),
 )
+
+
+@dataclass
+class _Kept:
+    """The held-out rows, once a whole pass has met all of them and they are few."""
+
+    rows: list[Row] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,12 +56,25 @@ class HashPart:
     text_column: str | None
     threshold: int
     held_out: bool
+    kept: _Kept = field(default_factory=_Kept, compare=False, repr=False)
+    """Shared by both sides."""
 
     def rows(self) -> Iterator[Row]:
         """The rows of this side, in the order of the source."""
+        if self.held_out and self.kept.rows is not None:
+            yield from self.kept.rows
+            return
+        met: list[Row] = []
+        size = 0
         for row in self.source.rows():
-            if (digest(row, self.text_column) < self.threshold) == self.held_out:
+            below = digest(row, self.text_column) < self.threshold
+            if below and size <= KEPT_CHARACTERS:
+                met.append(row)
+                size += len(str(row.values.get(self.text_column or "", row.values)))
+            if below == self.held_out:
                 yield row
+        if size <= KEPT_CHARACTERS:
+            self.kept.rows = met
 
     def fingerprint(self) -> str:
         """That of the source, with the side and the threshold."""
@@ -146,8 +169,10 @@ def threshold_of(share: float) -> int:
 
 def hash_parts(source: Source, threshold: int, text_column: str | None) -> tuple[Source, Source]:
     """The training and the validation side of a source, by a hash of the content alone."""
-    train = HashPart(source.name, source, text_column, threshold, held_out=False)
-    return train, HashPart("validation", source, text_column, threshold, held_out=True)
+    kept = _Kept()
+    train = HashPart(source.name, source, text_column, threshold, held_out=False, kept=kept)
+    held_out = HashPart("validation", source, text_column, threshold, held_out=True, kept=kept)
+    return train, held_out
 
 
 def tail_start(text: str, share: float) -> int | None:

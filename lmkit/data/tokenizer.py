@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,20 +104,27 @@ def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """SHA-256 (hex) of all that decides ids: not of names, paths or the state of padding."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        state: dict[str, Any] = {
+        state = json.dumps({
             "class": type(tokenizer).__name__, "vocab": tokenizer.get_vocab(),
             "options": {k: str(v) for k, v in tokenizer.init_kwargs.items() if "path" not in k},
-        }  # fmt: skip
+        }, sort_keys=True)  # fmt: skip
     else:
-        state = json.loads(backend.to_str())
-        state.pop("padding", None)
-        state.pop("truncation", None)
+        state = _deciding(backend.to_str())
     content = {
         "backend": state,
         "special": {name: str(token) for name, token in tokenizer.special_tokens_map.items()},
         "add": [getattr(tokenizer, f"add_{part}_token", None) for part in ("bos", "eos")],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache(maxsize=2)  # every split asks for the same, and a large vocabulary takes 0.1 s to read
+def _deciding(serialized: str) -> str:
+    """Of a tokenizer.json what decides ids, written one way: a SHA-256 (hex)."""
+    state = json.loads(serialized)
+    state.pop("padding", None)
+    state.pop("truncation", None)
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -196,3 +196,28 @@ def test_fingerprints_differ_by_what_is_read():
 
 def test_first_rows():
     assert texts(FirstRows("train", Rows("abc"), 2)) == ["a", "b"]
+
+
+class Counted(Rows):
+    """Counts the passes over it."""
+
+    passes = 0
+
+    def rows(self):
+        self.passes += 1
+        return super().rows()
+
+
+@pytest.mark.parametrize("room", [0, 10**6])
+def test_what_is_held_out_is_read_once_where_it_is_little(room, monkeypatch):
+    monkeypatch.setattr("lmkit.data.split.KEPT_CHARACTERS", room)
+    source = Counted(f"text {number}" for number in range(400))
+    train, held_out = hold_out(source, 0.1, text_column="text", is_corpus=True)
+    first = source.passes
+    assert next(train.rows())  # a pass that was not finished keeps nothing
+    expected = texts(held_out)
+    kept = texts(train)
+    assert source.passes == first + 3
+    assert texts(held_out) == expected
+    assert source.passes == first + (3 if room else 4)
+    assert sorted(expected + kept) == sorted(source.texts)
