@@ -17,9 +17,9 @@ from typing import Any
 
 from lmkit.data.clean_text import TextCleaner
 from lmkit.data.judging import Judge
+from lmkit.data.limits import FirstRows
 from lmkit.data.rows import Source
 from lmkit.data.sources import open_splits
-from lmkit.data.split import FirstRows
 from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.recipe.sections import DataSection

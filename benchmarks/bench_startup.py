@@ -3,9 +3,10 @@
 Promise: at most 1.5 times the empty app, and under 0.25 s on two quiet cores. Each round runs both
 in fresh processes, in alternating order; the ratio is the median of the rounds' own ratios.
 
-Run: python benchmarks/bench_startup.py [ROUNDS]
+usage: python benchmarks/bench_startup.py [--rounds 9]
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -65,8 +66,11 @@ def compare(ours: list[str], theirs: list[str], rounds: int) -> tuple[float, flo
     )
 
 
-def main(rounds: int) -> int:
+def main() -> int:
     """Print a line a command; 1 if any ratio is over the limit."""
+    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    rounds = parser.parse_args().rounds
     kept = True
     with tempfile.TemporaryDirectory() as folder:
         empty = Path(folder) / "empty.py"
@@ -84,4 +88,4 @@ def main(rounds: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS))
+    sys.exit(main())
