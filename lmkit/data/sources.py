@@ -23,7 +23,7 @@ from lmkit.data.rows import Source as Source
 from lmkit.data.rows import Splits as Splits
 from lmkit.data.rows import column as column
 from lmkit.data.rows import label as label
-from lmkit.data.split import hold_out
+from lmkit.data.split_off import split_off
 from lmkit.data.stdlib import open_stdlib
 from lmkit.data.stream_opening import cut_files, open_stream, unread
 from lmkit.data.text import Reading
@@ -34,15 +34,13 @@ from lmkit.recipe.sections import DataSection
 
 logger = logging.getLogger(__name__)
 
-_CORPUS_TASKS = ("causal_lm", "masked_lm")  # their rows are running text
-
 
 def open_splits(data: DataSection, options: TaskOptions) -> Splits:
     """The training, validation and test data of a recipe.
 
     Where no validation data is named it is split off the training data (see split.py for how), of a
-    mixture off each part. Each split is looked into, so that an empty or unreadable one is found
-    before anything else.
+    mixture off each part; so is test data that the recipe asks for. Each split is looked into, so
+    that an empty or unreadable one is found before anything else.
 
     Raises:
         DataError: a file, a folder or a row cannot be used; it is named with the cure.
@@ -67,11 +65,10 @@ def open_splits(data: DataSection, options: TaskOptions) -> Splits:
     (train,), validation, test = _cleaned(
         [splits.train], splits.validation, splits.test, data, options
     )
-    if validation is None:
-        train, validation = _held_out(train, data, options)
+    train, validation, test = split_off(Splits(train, validation, test), data, options)
     return Splits(
         _beginning(train, data, training=True),
-        _beginning(validation, data),
+        validation and _beginning(validation, data),
         test and _beginning(test, data),
     )
 
@@ -126,17 +123,14 @@ def _open_mixture(data: DataSection, options: TaskOptions) -> Splits:
     for source in (*opened, *scored):
         if source is not None:
             _look_into(source)
-    parts, named, test = _cleaned(opened, *scored, data, options)
-    if named is None:
-        sides = [_held_out(part, data, options) for part in parts]
-        parts = [side[0] for side in sides]
-        held_out = tuple(_beginning(side[1], data) for side in sides)
-        validation: Source = Joined("validation", held_out)
-    else:
-        validation = _beginning(named, data)
-    limited = tuple(_beginning(part, data, training=True) for part in parts)
-    train = Mixture("train", limited, entries)
-    return Splits(train, validation, test and _beginning(test, data))
+    parts, validation, test = _cleaned(opened, *scored, data, options)
+    sides = [split_off(Splits(part, validation, test), data, options) for part in parts]
+    limited = tuple(_beginning(side.train, data, training=True) for side in sides)
+    return Splits(
+        Mixture("train", limited, entries),
+        _joined("validation", validation, [side.validation for side in sides], data),
+        _joined("test", test, [side.test for side in sides], data),
+    )
 
 
 def _open_stream(data: DataSection, options: TaskOptions) -> Splits:
@@ -199,14 +193,14 @@ def _scored(
     return found[0], found[1]
 
 
-def _held_out(source: Source, data: DataSection, options: TaskOptions) -> tuple[Source, Source]:
-    """The training and the validation side of a source."""
-    return hold_out(
-        source,
-        data.validation_share,
-        text_column=getattr(options, "text_column", None),
-        is_corpus=options.name in _CORPUS_TASKS,
-    )
+def _joined(
+    name: str, named: Source | None, sides: Sequence[Source | None], data: DataSection
+) -> Source | None:
+    """A scored split of a mixture: the one that is named, else what each part holds out of it."""
+    if named is not None:
+        return _beginning(named, data)
+    held_out = tuple(_beginning(side, data) for side in sides if side is not None)
+    return Joined(name, held_out) if held_out else None
 
 
 def _cleaned(

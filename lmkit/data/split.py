@@ -4,6 +4,9 @@ Where there are many documents, each one's own content decides: a document whose
 of all hashes, lies below `validation_share` is validation. So it stays where it is when the corpus
 grows, and equal documents are on the same side.
 
+Labels that are classes are held out in equal shares (strata.py); test data is taken from the other
+end of the hashes, so that asking for it moves no document into or out of validation.
+
 Two corners are settled so that neither side is empty:
 
 - Text with fewer than 20 documents (often one file) is cut inside each document: its last
@@ -20,8 +23,9 @@ from typing import Any
 
 from lmkit.data.fingerprint import combined
 from lmkit.data.limits import with_part
-from lmkit.data.rows import Row, Source, digest
+from lmkit.data.rows import Row, Source
 from lmkit.data.rows import column as text_of
+from lmkit.data.strata import even_out, labeled_places, place
 from lmkit.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -56,6 +60,10 @@ class HashPart:
     text_column: str | None
     threshold: int
     held_out: bool
+    moved: frozenset[int] = frozenset()
+    """The hashes that are on the other side than the threshold says."""
+    from_top: bool = False
+    """Whether hashes are counted down from the greatest."""
     kept: _Kept = field(default_factory=_Kept, compare=False, repr=False)
     """Shared by both sides."""
 
@@ -67,7 +75,8 @@ class HashPart:
         met: list[Row] = []
         size = 0
         for row in self.source.rows():
-            below = digest(row, self.text_column) < self.threshold
+            value = place(row, self.text_column, self.from_top)
+            below = (value < self.threshold) != (value in self.moved)
             if below and size <= KEPT_CHARACTERS:
                 met.append(row)
                 size += len(str(row.values.get(self.text_column or "", row.values)))
@@ -78,7 +87,9 @@ class HashPart:
 
     def fingerprint(self) -> str:
         """That of the source, with the side and the threshold."""
-        rule = ["hash", self.text_column, self.threshold, self.held_out]
+        rule: list[Any] = ["hash", self.text_column, self.threshold, self.held_out]
+        if self.moved or self.from_top:
+            rule += [sorted(self.moved), self.from_top]
         return combined([self.source.fingerprint(), rule])
 
     def describe(self) -> list[dict[str, Any]]:
@@ -123,43 +134,82 @@ class TailPart:
         return with_part(self.source, f"the first {1 - self.share:.4g} of each document")
 
 
+@dataclass(frozen=True)
+class Share:
+    """How much of a source is held out, and what for."""
+
+    share: float
+    """Of all documents that there ever were, in (0, 1)."""
+    name: str = "validation"
+    """The split that is held out: `validation` or `test`."""
+    rest: float = 1.0
+    """What an earlier split left of all documents."""
+    strata: str | None = None
+    """The column of the labels of which each is to have its share; None: none is looked at."""
+
+    @property
+    def from_top(self) -> bool:
+        """Test data is taken from the other end than validation data."""
+        return self.name == "test"
+
+
 def hold_out(
-    source: Source, share: float, *, text_column: str | None, is_corpus: bool
+    source: Source, share: float | Share, *, text_column: str | None, is_corpus: bool
 ) -> tuple[Source, Source]:
-    """Training and validation data from one source; neither is empty, no row is in both.
+    """Training and held-out data from one source; neither is empty, no row is in both.
 
     Args:
         source: All of it.
-        share: How much is validation, in (0, 1).
+        share: How much is held out; a number is that of validation, in (0, 1).
         text_column: The column whose content decides; None for all columns.
         is_corpus: Whether the rows are running text, which may be cut inside a document.
 
     Raises:
         DataError: there is too little to have something on both sides.
     """
-    threshold = threshold_of(share)
+    wanted = share if isinstance(share, Share) else Share(share)
+    threshold = threshold_of(wanted.share)
+    if wanted.strata is not None:
+        places, labels = labeled_places(source, text_column, wanted.strata, wanted.from_top)
+        if moved := even_out(places, labels, threshold, wanted.share / wanted.rest):
+            logger.info(
+                "%s: %d texts moved across the threshold, so that each label has its share",
+                wanted.name, len(moved),
+            )  # fmt: skip
+            _tell(wanted)
+            return hash_parts(source, threshold, text_column, wanted, moved)
     rows = 0
     lowest, highest = _HASHES, -1
     for row in source.rows():
-        value = digest(row, text_column)
+        value = place(row, text_column, wanted.from_top)
         rows, lowest, highest = rows + 1, min(lowest, value), max(highest, value)
         if rows >= MANY and lowest < threshold <= highest:
             break
     if is_corpus and text_column is not None and rows < MANY:
-        return _cut_tails(source, share, text_column, rows)
+        if wanted.from_top:
+            raise DataError(
+                f"{_named(source)}: {rows} documents are too few to split off a test (from {MANY} "
+                "on); set data.test"
+            )
+        return _cut_tails(source, wanted.share, text_column, rows)
     if lowest == highest:
         raise DataError(
             f"{_named(source)}: {'one row' if rows == 1 else f'{rows} equal rows'} cannot be "
-            "split into training and validation data; give more, or set data.validation"
+            f"split into training and {wanted.name} data; give more, or set data.{wanted.name}"
         )
     if not lowest < threshold <= highest:
         threshold = lowest + 1 if threshold <= lowest else highest
         logger.info(
-            "%s: of %d rows none fell on one side of validation_share %g; the nearest was moved",
-            _named(source), rows, share,
+            "%s: of %d rows none fell on one side of %s_share %g; the nearest was moved",
+            _named(source), rows, wanted.name, wanted.share,
         )  # fmt: skip
-    logger.info("validation: %g of the documents, by a hash of the content", share)
-    return hash_parts(source, threshold, text_column)
+    _tell(wanted)
+    return hash_parts(source, threshold, text_column, wanted)
+
+
+def _tell(wanted: Share) -> None:
+    """What is held out, in a line."""
+    logger.info("%s: %g of the documents, by a hash of the content", wanted.name, wanted.share)
 
 
 def threshold_of(share: float) -> int:
@@ -167,12 +217,22 @@ def threshold_of(share: float) -> int:
     return round(share * _HASHES)
 
 
-def hash_parts(source: Source, threshold: int, text_column: str | None) -> tuple[Source, Source]:
-    """The training and the validation side of a source, by a hash of the content alone."""
+def hash_parts(
+    source: Source,
+    threshold: int,
+    text_column: str | None,
+    wanted: Share | None = None,
+    moved: frozenset[int] = frozenset(),
+) -> tuple[Source, Source]:
+    """The training and the held-out side of a source, by a hash of the content."""
+    name, top = ("validation", False) if wanted is None else (wanted.name, wanted.from_top)
     kept = _Kept()
-    train = HashPart(source.name, source, text_column, threshold, held_out=False, kept=kept)
-    held_out = HashPart("validation", source, text_column, threshold, held_out=True, kept=kept)
-    return train, held_out
+    sides = ((source.name, False), (name, True))
+    train, held = (
+        HashPart(side, source, text_column, threshold, held_out, moved, top, kept)
+        for side, held_out in sides
+    )
+    return train, held
 
 
 def tail_start(text: str, share: float) -> int | None:

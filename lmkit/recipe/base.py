@@ -40,3 +40,15 @@ class TaskOptions(Section):
 
     name: str
     """The task; it decides which other keys this section may hold."""
+
+    @property
+    def strata(self) -> str | None:
+        """The column of the classes that a split should hold in equal shares; None without one."""
+        return None
+
+    def check_train(self, train: Section) -> None:
+        """Hold the `train` section against the task.
+
+        Raises:
+            ValueError: a key asks for what the task has not.
+        """

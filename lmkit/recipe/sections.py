@@ -13,6 +13,7 @@ from lmkit.recipe.base import Section
 from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.mixture import Files, Format, MixturePart, Name
 from lmkit.recipe.options import AnyTaskOptions
+from lmkit.recipe.splitting import SplittingSection
 from lmkit.recipe.train import TrainSection
 
 STANDARD_INPUT = "-"
@@ -94,7 +95,7 @@ class TokenizerSection(Section):
         return self
 
 
-class DataSection(Section):
+class DataSection(SplittingSection):
     """Where the text is: files of one's own, a hub set, or the embedded `stdlib`."""
 
     train: Name | Annotated[list[Name | MixturePart], Field(min_length=1)] | None = None
@@ -121,8 +122,6 @@ class DataSection(Section):
     """What one document of a text file is: the file, each line, or each paragraph."""
     errors: Literal["strict", "replace", "ignore"] = "strict"
     """Bytes that are not UTF-8: stop and name them, put U+FFFD in their place, or drop them."""
-    validation_share: float = Field(default=0.05, gt=0.0, lt=1.0)
-    """Share of documents split off for validation, by a hash of content, where none is given."""
     max_documents: int | None = Field(default=None, ge=1)
     """Use only the first N documents of each split, and of each entry of a mixture."""
     max_tokens: int | None = Field(default=None, ge=2)
@@ -159,6 +158,7 @@ class DataSection(Section):
                     raise ValueError(f"data.{key}: only with a hub name in `data.dataset`")
         if self.streaming:
             self._check_stream()
+        self.check_shares()
         return self
 
     def _check_stream(self) -> None:
@@ -284,6 +284,11 @@ class Recipe(Section):
                 "train.dataloader_num_workers: a stream (data.streaming) is read by the training "
                 "process itself; leave it out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _train_suits_the_task(self) -> "Recipe":
+        self.task.check_train(self.train)
         return self
 
     @model_validator(mode="after")
