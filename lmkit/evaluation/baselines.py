@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lmkit.evaluation.interval import macro_f1
 from lmkit.evaluation.perplexity import bits_per_byte, perplexity
 from lmkit.labels import IGNORED
 
@@ -163,25 +162,30 @@ def masked_unigram(train: Counts, scored: Targets) -> dict[str, float]:
     return {"loss": loss, "perplexity": perplexity(loss), "accuracy": right / total}
 
 
-def majority(train: Counts, gold: ArrayLike) -> dict[str, float]:
-    """Always the commonest training class; its `loss` is that of the (add-one) class prior.
+def prior(train: ArrayLike, rows: int) -> NDArray[np.float64]:
+    """Log probabilities of always the same answer: the classes' add-one smoothed shares, (rows, C).
+
+    Its likeliest class is always the commonest (of equally common ones the first).
 
     Args:
         train: rows of each class in the training data, (C,).
-        gold: class ids of the scored rows, (N,) in [0, C).
-
-    Returns:
-        `loss` (nats a row), `accuracy` and `macro_f1` (shares).
+        rows: how often to say it.
     """
-    met = np.bincount(np.asarray(gold, np.int64), minlength=len(train))  # (C,)
-    confusion = np.zeros((len(train), len(train)), np.int64)
-    guess = int(train.argmax())
-    confusion[:, guess] = met
-    return {
-        "loss": _unigram_nll(train, met) / int(met.sum()),
-        "accuracy": int(met[guess]) / int(met.sum()),
-        "macro_f1": float(macro_f1(confusion)),
-    }
+    counts = np.asarray(train, np.int64)
+    log_p = np.log(counts + 1.0) - math.log(int(counts.sum()) + len(counts))
+    return np.tile(log_p, (rows, 1))
+
+
+def prior_odds(train: ArrayLike, total: int, rows: int) -> NDArray[np.float64]:
+    """Log odds of each label by its add-one smoothed share of the training rows, (rows, C).
+
+    Args:
+        train: training rows that have each label, (C,).
+        total: training rows.
+        rows: how often to say it.
+    """
+    counts = np.asarray(train, np.float64)
+    return np.tile(np.log(counts + 1) - np.log(total - counts + 1), (rows, 1))
 
 
 def _unigram_nll(train: Counts, scored: Counts) -> float:

@@ -1,8 +1,9 @@
 """95 % intervals: how far a number may move when other rows had been drawn.
 
 Percentile bootstrap (Efron and Tibshirani 1993, An Introduction to the Bootstrap, section 13.3)
-where no formula exists, Wilson's score interval for a share. Every draw comes from `seed` alone.
-Shape letters: D documents (or other independent units), N rows, R resamples, C classes.
+where no formula exists; Wilson's score interval for a share, Fisher's for a correlation. Every
+draw comes from `seed` alone.
+Shape letters: D documents (or other independent units), N rows, R resamples.
 """
 
 import math
@@ -129,40 +130,67 @@ def wilson(successes: float, count: float) -> Interval:
     return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
-def macro_f1(confusion: NDArray[Any]) -> Floats:
-    """Macro-F1 of confusion matrices (..., C, C), gold by predicted; a class never met counts 0."""
-    right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(float)
-    met = confusion.sum(axis=-1) + confusion.sum(axis=-2)  # (..., C) true plus predicted
-    f1: Floats = np.divide(2 * right, met, out=np.zeros_like(right), where=met > 0)
-    return np.asarray(f1.mean(axis=-1))
+def fisher(correlation: float, count: int, *, ranks: bool = False) -> Interval | None:
+    """The interval of a correlation of N pairs, by Fisher's z transform.
 
-
-def macro_f1_interval(
-    gold: ArrayLike, predicted: ArrayLike, classes: int, seed: int, resamples: int = RESAMPLES
-) -> Interval | None:
-    """The interval of macro-F1 when N rows are drawn anew.
-
-    Drawing N rows with replacement is drawing the cells of the confusion matrix from a multinomial
-    distribution, which needs no pass over the rows.
+    z = atanh(r) has the variance 1 / (N - 3), of Spearman's (1 + r^2 / 2) / (N - 3) (Bonett and
+    Wright 2000, Psychometrika 65:23).
 
     Args:
-        gold: class ids (N,) in [0, classes).
-        predicted: class ids (N,).
-        classes: C.
+        correlation: Pearson's or Spearman's, in [-1, 1].
+        count: N.
+        ranks: whether it is Spearman's.
+    """
+    if count < 4 or not abs(correlation) < 1:
+        return None
+    variance = (1 + correlation**2 / 2 if ranks else 1.0) / (count - 3)
+    middle, half = math.atanh(correlation), _Z * math.sqrt(variance)
+    return math.tanh(middle - half), math.tanh(middle + half)
+
+
+def normal(value: float, error: float, low: float = 0.0, high: float = 1.0) -> Interval:
+    """The interval of an estimate with a standard error, within the bounds of the number."""
+    return max(low, value - _Z * error), min(high, value + _Z * error)
+
+
+def bootstrap_sums(
+    statistic: Callable[[Floats], Mapping[str, ArrayLike]],
+    units: ArrayLike,
+    counts: ArrayLike,
+    seed: int,
+    resamples: int = RESAMPLES,
+) -> dict[str, Interval]:
+    """The intervals of numbers that follow from sums over N rows, when the rows are drawn anew.
+
+    Equal rows are one unit with a count: drawing N rows with replacement is drawing the counts from
+    a multinomial distribution, which needs no pass over the rows. More than 5,000 units are first
+    summed into groups, as in `bootstrap_ratio`.
+
+    Args:
+        statistic: from sums (R, M) to numbers by name, each (R,).
+        units: what a row of each kind adds, (U, M).
+        counts: rows of each kind, (U,); in all at least 2.
         seed: of the draws.
         resamples: R.
     """
-    cells = np.asarray(gold, np.int64) * classes + np.asarray(predicted, np.int64)  # (N,)
-    if len(cells) < 2:
-        return None
-    filled, counts = np.unique(cells, return_counts=True)
+    table, weights = np.asarray(units, float), np.asarray(counts, np.int64)
     random = np.random.default_rng(seed)
-    values = []
-    for size in _chunks(resamples, classes * classes):
-        drawn = np.zeros((size, classes * classes))
-        drawn[:, filled] = random.multinomial(len(cells), counts / len(cells), size=size)
-        values.append(macro_f1(drawn.reshape(size, classes, classes)))
-    return _percentiles(np.concatenate(values))
+    if len(table) > _UNITS:
+        group = random.permutation(len(table)) % _UNITS
+        sums = np.zeros((_UNITS, table.shape[1]))
+        np.add.at(sums, group, table * weights[:, None])
+        table, weights = sums, np.ones(_UNITS, np.int64)
+    total = int(weights.sum())
+    if total < 2:
+        return {}
+    found: dict[str, list[Floats]] = {}
+    for size in _chunks(resamples, max(table.shape)):
+        drawn = random.multinomial(total, weights / total, size=size)  # (size, U)
+        for name, values in statistic(drawn @ table).items():
+            found.setdefault(name, []).append(np.asarray(values, float))
+    joined = {name: np.concatenate(values) for name, values in found.items()}
+    return {name: _percentiles(v[np.isfinite(v)]) for name, v in joined.items()
+            if np.isfinite(v).any()}  # fmt: skip
 
 
 def _percentiles(values: Floats) -> Interval:

@@ -6,13 +6,13 @@ import zlib
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import f1_score
 
 from lmkit.evaluation.baselines import (
     Targets,
     causal_unigram,
-    majority,
     masked_unigram,
+    prior,
+    prior_odds,
     targets,
     token_counts,
     zlib_bits_per_byte,
@@ -83,15 +83,19 @@ def test_masked_unigram_guesses_the_commonest_training_token():
     assert found["perplexity"] == pytest.approx(math.exp(found["loss"]))
 
 
-def test_majority_agrees_with_scikit_learn():
-    random = np.random.default_rng(1)
-    train, gold = random.integers(0, 3, 90), random.integers(0, 3, 40)
-    dummy = DummyClassifier(strategy="most_frequent").fit(np.zeros((90, 1)), train)
-    predicted = dummy.predict(np.zeros((40, 1)))
-    found = majority(np.bincount(train, minlength=3), gold)
-    assert found["accuracy"] == pytest.approx((predicted == gold).mean())
-    assert found["macro_f1"] == pytest.approx(
-        f1_score(gold, predicted, labels=range(3), average="macro", zero_division=0)
-    )
-    prior = (np.bincount(train, minlength=3) + 1) / 93
-    assert found["loss"] == pytest.approx(-np.log(prior[gold]).mean())
+def test_a_prior_is_that_of_scikit_learn_with_one_more_row_of_each_class():
+    train = np.random.default_rng(1).integers(0, 3, 90)
+    smoothed = np.concatenate([train, np.arange(3)])
+    dummy = DummyClassifier(strategy="prior").fit(np.zeros((93, 1)), smoothed)
+    found = prior(np.bincount(train, minlength=3), 4)
+    assert found == pytest.approx(dummy.predict_log_proba(np.zeros((4, 1))))
+
+
+def test_of_equally_common_classes_the_first_is_guessed():
+    assert prior([2, 5, 5], 2).argmax(1).tolist() == [1, 1]
+
+
+def test_prior_odds_by_hand():
+    found = prior_odds([8, 1, 0], 8, 2)
+    assert found.shape == (2, 3)
+    assert found[0] == pytest.approx([math.log(9 / 1), math.log(2 / 8), math.log(1 / 9)])

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import f1_score
 
 from lmkit.evaluation import interval
 from lmkit.evaluation.interval import (
     bootstrap,
     bootstrap_metrics,
     bootstrap_ratio,
-    macro_f1,
-    macro_f1_interval,
+    bootstrap_sums,
+    fisher,
+    normal,
     wilson,
 )
 
@@ -112,27 +112,65 @@ def test_wilson_agrees_with_scipy(successes, count):
     assert wilson(successes, count) == pytest.approx((other.low, other.high), abs=1e-12)
 
 
-def test_macro_f1_agrees_with_scikit_learn():
-    random = np.random.default_rng(4)
-    gold, predicted = random.integers(0, 4, 60), random.integers(0, 5, 60)
-    confusion = np.zeros((6, 6), int)  # class 4 is never gold, class 5 never met
-    np.add.at(confusion, (gold, predicted), 1)
-    expected = f1_score(gold, predicted, labels=range(6), average="macro", zero_division=0)
-    assert float(macro_f1(confusion)) == pytest.approx(expected, abs=1e-12)
+def test_sums_agree_with_drawing_the_rows():
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=300), random.random(300) + 0.5
+
+    def ratio(sums):
+        return {"ratio": sums[:, 0] / sums[:, 1]}
+
+    found = bootstrap_sums(ratio, np.stack([x, y], axis=1), np.ones(300), 1, resamples=4000)
+    low, high = interval.bootstrap(lambda rows: x[rows].sum() / y[rows].sum(), 300, 2, 4000)
+    assert found["ratio"] == pytest.approx((low, high), abs=0.01)
 
 
-def test_macro_f1_interval_agrees_with_drawing_the_rows():
-    random = np.random.default_rng(6)
-    gold = random.integers(0, 3, 400)
-    predicted = np.where(random.random(400) < 0.7, gold, random.integers(0, 3, 400))
+def test_equal_rows_may_be_counted():
+    kinds, counts = np.array([[1.0, 1.0], [0.0, 1.0]]), [30, 70]
 
-    def statistic(drawn):
-        return f1_score(gold[drawn], predicted[drawn], average="macro")
+    def share(sums):
+        return {"share": sums[:, 0] / sums[:, 1]}
 
-    low, high = bootstrap(statistic, 400, seed=1, resamples=400)
-    found = macro_f1_interval(gold, predicted, 3, seed=0, resamples=2000)
-    assert found == pytest.approx((low, high), abs=0.012)
+    found = bootstrap_sums(share, kinds, counts, 1, resamples=4000)["share"]
+    rows = np.repeat(kinds, counts, axis=0)
+    assert found == pytest.approx(
+        bootstrap_sums(share, rows, np.ones(100), 2, resamples=4000)["share"], abs=0.011
+    )
+    half = 1.96 * np.sqrt(0.3 * 0.7 / 100)
+    assert found == pytest.approx((0.3 - half, 0.3 + half), abs=0.015)
 
 
-def test_macro_f1_interval_of_one_row():
-    assert macro_f1_interval([1], [1], 2, seed=0) is None
+def test_groups_keep_the_width(monkeypatch):
+    monkeypatch.setattr(interval, "_UNITS", 200)
+    x = np.random.default_rng(0).normal(size=2000)
+    units = np.stack([x, np.ones(2000)], axis=1)
+    low, high = bootstrap_sums(
+        lambda sums: {"mean": sums[:, 0] / sums[:, 1]}, units, np.ones(2000), 0, 4000
+    )["mean"]
+    assert high - low == pytest.approx(2 * 1.96 * x.std() / np.sqrt(2000), rel=0.15)
+
+
+def test_a_number_that_no_draw_defines_has_no_interval():
+    found = bootstrap_sums(
+        lambda sums: {"never": sums[:, 0] * np.nan, "once": sums[:, 0]}, [[1.0]], [5], 0, 10
+    )
+    assert found == {"once": (5.0, 5.0)}
+    assert bootstrap_sums(lambda sums: {"x": sums[:, 0]}, [[1.0]], [1], 0) == {}
+
+
+def test_fisher_agrees_with_scipy():
+    random = np.random.default_rng(3)
+    x = random.normal(size=60)
+    y = x + random.normal(size=60)
+    theirs = stats.pearsonr(x, y)
+    ends = theirs.confidence_interval(0.95)
+    assert fisher(theirs.statistic, 60) == pytest.approx((ends.low, ends.high))
+    wider = fisher(theirs.statistic, 60, ranks=True)
+    assert wider[0] < ends.low < ends.high < wider[1]
+    assert fisher(1.0, 60) is None
+    assert fisher(float("nan"), 60) is None
+    assert fisher(0.5, 3) is None
+
+
+def test_a_normal_interval_stays_within_its_bounds():
+    assert normal(0.5, 0.1) == pytest.approx((0.304, 0.696), abs=1e-4)
+    assert normal(0.99, 0.1)[1] == 1.0
