@@ -90,7 +90,11 @@ def test_the_whole_way_from_a_csv_to_answers(run_cli, recipe, data):
     assert majority["accuracy"] < 0.6
     assert summary["metrics"]["accuracy"] > 0.95
     assert summary["metrics"]["macro_f1"] > 0.95 > 3 * majority["macro_f1"]
-    assert set(summary["intervals"]) == {"loss", "accuracy", "macro_f1"}
+    assert set(summary["intervals"]) == set(summary["metrics"])
+    assert summary["baselines"]["tfidf_logistic"]["macro_f1"] > 0.9  # words tell these labels
+    assert set(summary["per_class"]) == {"sea", "sky", "soil"}
+    assert summary["against_baselines"]["baseline"] == "tfidf_logistic"
+    assert "best macro_f1 on the validation data" in summary["kept_because"]
 
     ended = run_cli("eval", "run", "--json", "--batch-size", "7")
     assert ended.code == 0, ended.err

@@ -38,6 +38,7 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
         "model": session.recipe.model.source or session.recipe.model.architecture,
         "split": None,
         "step": trained.best_step or trained.step,
+        "kept_because": trained.kept_because,
         "metrics": {},
         "intervals": {},
         "baselines": {},

@@ -40,7 +40,7 @@ def tell(splits: Splits, options: TaskOptions) -> None:
         logger.info("data: not looked through for copies and leaks; %s", _MORE)
         return
     text_column = getattr(options, "text_column", None)
-    label_column = getattr(options, "label_column", None)
+    label_column = options.strata
     content = [FORMAT, [(s.name, s.fingerprint()) for s in sources], text_column, label_column]
 
     def write(_: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def view_of(
     is_corpus = options.name in LANGUAGE_MODELS
     return View(
         text_column=getattr(options, "text_column", None),
-        label_column=getattr(options, "label_column", None),
+        label_column=options.strata,
         limit=limit,
         tokenize=None if tokenizer is None else _counter(tokenizer, is_corpus=is_corpus),
         known=known or {},

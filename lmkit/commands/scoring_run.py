@@ -5,7 +5,8 @@ Metrics with their 95 % intervals, the baselines on the same items, and how many
 
 import math
 import textwrap
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -13,9 +14,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from lmkit.data.sources import Source
 from lmkit.errors import DataError
 from lmkit.evaluation.scoring import Progress, score
+from lmkit.evaluation.verdict import Verdict, verdict
 from lmkit.tasks.base import Intervals, Metrics, Rows, Task
 
 WIDTH = 88  # columns of what is printed for people
+MOST_CLASSES = 20  # lines of classes that are printed for people
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Evaluation:
     """`documents` (where the task has them), `rows` and `predicted` items."""
     definition: str
     """What the metrics mean."""
+    per_class: dict[str, Metrics] = field(default_factory=dict)
+    """Numbers of each class by its name, where the task has classes."""
+    verdict: Verdict | None = None
+    """Whether the best baseline is beaten; None where none has the task's main metric."""
 
     def as_json(self) -> dict[str, Any]:
         """The part of summary.json that tells of the model; a number that is not finite is null."""
@@ -42,6 +49,8 @@ class Evaluation:
             "metrics": _finite(self.metrics),
             "intervals": {name: list(_finite(ends)) for name, ends in self.intervals.items()},
             "baselines": {name: _finite(found) for name, found in self.baselines.items()},
+            **({"per_class": self.per_class} if self.per_class else {}),
+            **({"against_baselines": self.verdict.as_json()} if self.verdict else {}),
             "counts": self.counts,
             "definition": self.definition,
         }
@@ -57,7 +66,10 @@ class Evaluation:
         lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c}" for a, b, c in rows]
         for name, found in self.baselines.items():
             numbers = ", ".join(f"{metric} {_figure(value)}" for metric, value in found.items())
-            lines.append(f"baseline {name}: {numbers}")
+            lines += textwrap.wrap(f"baseline {name}: {numbers}", WIDTH, subsequent_indent="  ")
+        if self.verdict is not None:
+            lines.append(f"the model {self.verdict.line()}")
+        lines += class_lines(self.per_class)
         numbers = ", ".join(_amount(count, name) for name, count in self.counts.items())
         return "\n".join([*lines, f"{self.split}: {numbers}", *self.explanation()])
 
@@ -107,15 +119,37 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         )  # fmt: skip
     finally:
         task.detach(model)
+    metrics, intervals = task.metrics(rows), task.intervals(rows, seed)
+    baselines = task.baselines(train, source, examples, tokenizer)
     return Evaluation(
         task=task.options.name,
         split=source.name,
-        metrics=task.metrics(rows),
-        intervals=task.intervals(rows, seed),
-        baselines=task.baselines(train, source, examples, tokenizer),
+        metrics=metrics,
+        intervals=intervals,
+        baselines=baselines,
         counts=_counts(rows),
         definition=task.definition(),
+        per_class=task.per_class(rows),
+        verdict=verdict(task.best_metric, task.greater_is_better, metrics, intervals, baselines),
     )
+
+
+def class_lines(per_class: Mapping[str, Metrics]) -> list[str]:
+    """A line a class; of more than 20 the 20 with the lowest F1, the lowest first."""
+    if not per_class:
+        return []
+    chosen, title = list(per_class), "class"
+    if len(chosen) > MOST_CLASSES:
+        chosen.sort(key=lambda name: per_class[name].get("f1", 0.0))
+        chosen, title = chosen[:MOST_CLASSES], f"the {MOST_CLASSES} weakest of {len(chosen)}"
+    columns = list(per_class[chosen[0]])
+    width = max(map(len, (title, *chosen)))
+    lines = [f"{title:<{width}}" + "".join(f"  {name:>9}" for name in columns)]
+    for name in chosen:
+        figures = (per_class[name][column] for column in columns)
+        told = "".join(f"  {v:>9,}" if isinstance(v, int) else f"  {v:>9.4f}" for v in figures)
+        lines.append(f"{name:<{width}}{told}")
+    return lines
 
 
 def _counts(rows: Rows) -> dict[str, int]:

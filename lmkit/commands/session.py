@@ -78,6 +78,8 @@ class Trained:
     """The mean objective over all steps of the run."""
     best_step: int | None
     """The step whose checkpoint was taken as the best; None: the last step is kept."""
+    kept_because: str = "the last"
+    """Why that step."""
 
 
 def train_session(session: Session) -> Trained:
@@ -105,7 +107,25 @@ def train_session(session: Session) -> Trained:
         session.task.detach(session.model)
     kept = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
     return Trained(
-        trainer.state.global_step, trainer.agreed_stop, trainer.totals, trainer.mean_loss(), kept
+        trainer.state.global_step, trainer.agreed_stop, trainer.totals, trainer.mean_loss(), kept,
+        kept_because(trainer.state, session.recipe.train.metric_for_best_model, kept),
+    )  # fmt: skip
+
+
+def kept_because(state: TrainerState, metric: str | None, best_step: int | None) -> str:
+    """Why the model of a step is kept, for the summary.
+
+    Args:
+        state: of the trainer at the end.
+        metric: by which the best is chosen.
+        best_step: that of the best; None where the last is kept.
+    """
+    if best_step is None or state.best_metric is None:
+        return "the last; no best one is chosen (train.load_best_model_at_end)"
+    count = sum(f"eval_{metric}" in line for line in state.log_history)
+    return (
+        f"the best {metric} on the validation data ({state.best_metric:.4f}) of {count} "
+        f"evaluations; training went to step {state.global_step}"
     )
 
 

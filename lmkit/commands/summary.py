@@ -2,20 +2,27 @@
 
 from typing import Any
 
+from lmkit.commands.scoring_run import class_lines
+
 
 def show(summary: dict[str, Any]) -> str:
     """The metrics with their intervals beside the baselines, what it cost, and where it is."""
     lines = [f"{summary['task']}  {summary['model']}  scored on the {summary['split']} data"]
     for name, value in summary["metrics"].items():
         ends = summary["intervals"].get(name)
-        told = f"  [{ends[0]:.4f}, {ends[1]:.4f}]" if ends else ""
+        told = f"  [{_figure(ends[0])}, {_figure(ends[1])}]" if ends else ""
         others = [
             f"{baseline} {found[name]:.4f}"
             for baseline, found in summary["baselines"].items()
             if found.get(name) is not None
         ]
         beside = f"  (baselines: {', '.join(others)})" if others else ""
-        lines.append(f"  {name:<16} {value:.4f}{told}{beside}")
+        lines.append(f"  {name:<16} {_figure(value)}{told}{beside}")
+    if "against_baselines" in summary:
+        lines.append(f"  the model {summary['against_baselines']['text']}")
+    lines += [f"  {line}" for line in class_lines(summary.get("per_class", {}))]
+    if "kept_because" in summary:
+        lines.append(f"  step {summary['step']} is kept: {summary['kept_because']}")
     train = summary["train"]
     lines.append(
         f"  {train['steps']} steps, {train['tokens']:,} tokens, {train['seconds']:.1f} s, "
@@ -23,3 +30,8 @@ def show(summary: dict[str, Any]) -> str:
     )
     lines.append(f"  {summary['output_dir']}")
     return "\n".join(lines)
+
+
+def _figure(value: float | None) -> str:
+    """Four decimals; `-` for what is not finite, which JSON has as null."""
+    return "-" if value is None else f"{value:.4f}"

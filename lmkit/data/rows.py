@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
@@ -137,6 +138,56 @@ def label(row: Row, name: str) -> str:
             f"{row.origin}: column `{name}` holds {_kind(value)}; a label is text or a whole number"
         )
     return str(value)
+
+
+def several(row: Row, name: str, separator: str | None) -> list[str]:
+    """The labels in column `name`, each once: of a list, a JSON list, or a text of several.
+
+    Args:
+        row: a list may be empty; so may a text that a separator parts.
+        name: the column.
+        separator: what stands between the labels of a text; None: a text is a JSON list.
+
+    Raises:
+        DataError: as `column`, and for what is no list of texts or whole numbers.
+    """
+    value = row.values.get(name)
+    if isinstance(value, str) and separator is not None:
+        value = [part.strip() for part in value.split(separator) if part.strip()]
+    elif isinstance(value, str) and value.lstrip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise DataError(
+                f"{row.origin}: column `{name}` is no JSON list ({error}): {value[:40]!r}"
+            ) from error
+    if not isinstance(value, list):
+        found = _value(row, name)
+        raise DataError(
+            f"{row.origin}: column `{name}` holds {_kind(found)}, not a list of labels; write a "
+            'list (["a", "b"]), or name what stands between the labels with task.label_separator'
+        )
+    return list(dict.fromkeys(label(Row({name: item}, row.origin), name) for item in value))
+
+
+def number(row: Row, name: str) -> float:
+    """The number in column `name`, which may be written as text.
+
+    Raises:
+        DataError: as `column`, and for what is no number or not finite.
+    """
+    value = _value(row, name)
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        found = math.nan
+    if not math.isfinite(found):
+        told = repr(value) if isinstance(value, str) else _kind(value)
+        raise DataError(
+            f"{row.origin}: column `{name}` holds {told}, not a number; a regression learns "
+            "numbers (for labels: task.problem: single_label)"
+        )
+    return found
 
 
 def digest(row: Row, text_column: str | None) -> int:

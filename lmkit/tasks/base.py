@@ -6,7 +6,7 @@ a split, B examples of a batch, T tokens of its longest example, V vocabulary, C
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -51,9 +51,9 @@ class Examples(Protocol):
 class Task(ABC, Generic[OptionsT]):
     """One kind of learning problem. An instance holds its options and nothing else."""
 
-    best_metric: ClassVar[str] = "loss"
+    best_metric: str = "loss"
     """The metric by which the best checkpoint is chosen."""
-    greater_is_better: ClassVar[bool] = False
+    greater_is_better: bool = False
     """Whether a larger `best_metric` is better."""
     isolation: Isolation
     """How the model reads packed documents; `build_model` sets it where batches hold any."""
@@ -186,6 +186,10 @@ class Task(ABC, Generic[OptionsT]):
         A task whose rows are not independent (the windows of one document) overrides this.
         """
         return bootstrap_metrics(self.metrics, rows, seed)
+
+    def per_class(self, rows: Rows) -> dict[str, Metrics]:  # noqa: ARG002 - without classes none
+        """Numbers of each class (label, type of span) by its name, such as `f1` and `support`."""
+        return {}
 
     def baselines(
         self,

@@ -1,21 +1,24 @@
-"""Give each text one of a fixed set of labels.
+"""Give each text, or pair of texts, one of a set of labels, several of them, or a number.
 
-An encoder's first state, or a decoder's last, goes through a linear layer and a softmax; the loss
-is the cross-entropy (Devlin et al. 2019, BERT, section 4.1, arXiv:1810.04805; Radford et al. 2018,
-GPT, section 3.2). Shape letters: N rows of a split, B examples of a batch, T tokens of its longest
-text, C classes.
+An encoder's first state, or a decoder's last, goes through a linear layer: to a softmax (Devlin et
+al. 2019, BERT, section 4.1, arXiv:1810.04805; Radford et al. 2018, GPT, section 3.2), to a sigmoid
+for each label, or to the number itself. What follows from that is in evaluation/ (metrics) and in
+models/objectives.py (what is trained). Shape letters: N rows of a split, B examples of a batch, T
+tokens of its longest text, C classes, L logits a text: C, or 1 for a number.
+
+The objective of a step is the sum of the rows' losses, each times the weight of its label, over the
+number of rows (of decisions, where there are many labels): not over the sum of the weights, which
+would make a row count the less the rarer its neighbors are. So `balanced`, 1 on average, leaves
+the scale of loss and learning rate as it is, however the rows are dealt out.
 """
 
 import logging
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.metrics import accuracy_score, f1_score
-from torch.nn import functional
 from transformers import (
     AutoModelForSequenceClassification,
     PreTrainedConfig,
@@ -26,16 +29,20 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
 )
 
-from lmkit.data.classes import Classes, find_labels
 from lmkit.data.collate import pad_batch
-from lmkit.data.encoded import EncodedTexts, encode, encode_labeled
-from lmkit.data.sources import Row, Source, column
-from lmkit.errors import TokenizerError
-from lmkit.evaluation.baselines import majority
-from lmkit.evaluation.interval import bootstrap_ratio, macro_f1_interval, wilson
-from lmkit.labels import IGNORED
+from lmkit.data.encoded import EncodedTexts, encode, encode_labeled, encode_pairs
+from lmkit.data.padding_token import give_padding as give_padding
+from lmkit.data.sources import Row, Source
+from lmkit.data.targets import Targets
+from lmkit.evaluation.multi_label import MultiLabel
+from lmkit.evaluation.problem import Problem
+from lmkit.evaluation.regression import Regression
+from lmkit.evaluation.single_label import SingleLabel
+from lmkit.evaluation.tfidf import ROWS, every_nth
+from lmkit.evaluation.word_baselines import word_baselines
 from lmkit.models.inspecting import saved_with_head, usable_positions
 from lmkit.models.loading import ModelLoader
+from lmkit.models.objectives import BinaryCrossEntropy, CrossEntropy, SquaredError
 from lmkit.recipe.options.classification import ClassificationOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
@@ -43,44 +50,72 @@ logger = logging.getLogger(__name__)
 
 
 class Classification(Task[ClassificationOptions]):
-    """Single-label classification of single texts."""
+    """Labels, or a number, for single texts or pairs."""
 
     best_metric = "macro_f1"
     greater_is_better = True
+    tells_texts_apart = False
+    """Whether the model takes `token_type_ids` for the texts of a pair; `build_model` sees."""
+
+    def __init__(self, options: ClassificationOptions) -> None:
+        super().__init__(options)
+        if options.problem == "regression":
+            self.best_metric, self.greater_is_better = "mse", False
 
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> ClassificationOptions | None:
-        """The labels of a model saved with a head for two classes or more."""
-        several = config.problem_type in (None, "single_label_classification")
-        names = [str(name) for _, name in sorted((config.id2label or {}).items())]
-        if (
-            not saved_with_head(config, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES)
-            or not several
-            or len(names) < 2
-        ):
+        """The problem and the labels of a model saved with such a head.
+
+        One logit is a number where the configuration does not say otherwise, as in transformers.
+        """
+        if not saved_with_head(config, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES):
             return None
-        return ClassificationOptions(name="classification", labels=names, max_length=positions)
+        names = [str(name) for _, name in sorted((config.id2label or {}).items())]
+        told = "single_label" if len(names) > 1 else "regression"
+        problem = config.problem_type or told
+        if (problem == "regression") != (len(names) == 1):
+            return None
+        found: dict[str, Any] = {"name": "classification", "problem": problem}
+        if problem != "regression":
+            found["labels"] = names
+        elif not names[0].startswith("LABEL_"):  # as transformers calls what has no name
+            found["label_column"] = names[0]
+        return ClassificationOptions.model_validate({**found, "max_length": positions})
 
     @cached_property
-    def classes(self) -> Classes:
-        """The C labels."""
-        assert self.options.labels is not None, "resolve comes first"
-        return Classes(self.options.labels, self.options.label_column)
+    def targets(self) -> Targets:
+        """What is read of a row."""
+        return Targets(self.options)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """What follows from the kind of labels."""
+        names = self.targets.names
+        if self.targets.is_regression:
+            return Regression(names[0])
+        return (
+            MultiLabel(names, self.options.threshold) if self.targets.many else SingleLabel(names)
+        )
+
+    @cached_property
+    def objective(self) -> CrossEntropy | BinaryCrossEntropy | SquaredError:
+        """What is trained."""
+        options = self.options
+        if self.targets.is_regression:
+            return SquaredError()
+        weights = None
+        if isinstance(options.class_weights, dict):
+            weights = [options.class_weights.get(name, 1.0) for name in self.targets.names]
+        gamma = options.focal_gamma if options.loss == "focal" else 0.0
+        return (BinaryCrossEntropy if self.targets.many else CrossEntropy)(weights, gamma)
 
     def resolve(self, train: Source) -> ClassificationOptions:
-        """The options with the labels of the training data, sorted as text.
+        """The options with the labels of the training data, sorted as text, and their weights.
 
         Raises:
             DataError: a text or label is missing, or the column does not hold labels.
         """
-        options = self.options
-        if options.labels is not None:
-            self.check(train)
-            return options
-        found = find_labels(
-            train, text_column=options.text_column, label_column=options.label_column
-        )
-        return options.model_copy(update={"labels": found})
+        return self.targets.resolve(train)
 
     def check(self, source: Source) -> None:
         """Hold every row of a split against the labels.
@@ -88,14 +123,12 @@ class Classification(Task[ClassificationOptions]):
         Raises:
             DataError: a text or label is missing, or a label is not among them.
         """
-        for row in source.rows():
-            column(row, self.options.text_column)
-            self.classes.id(row)
+        self.targets.check(source)
 
     def build_model(
         self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
     ) -> PreTrainedModel:
-        """A model with a C-way head: ids (B, T) to logits (B, C).
+        """A model with a head of L logits: ids (B, T) to logits (B, L).
 
         A `max_length` that was left to lmkit becomes the model's positions where those are fewer.
         """
@@ -104,15 +137,20 @@ class Classification(Task[ClassificationOptions]):
         left_out = "max_length" not in self.options.model_fields_set
         if left_out and positions is not None and positions < self.options.max_length:
             self.options = self.options.model_copy(update={"max_length": positions})
-        return loader.load(
+        names = self.targets.names
+        model = loader.load(
             AutoModelForSequenceClassification,
             tokenizer,
             positions=self.options.max_length,
-            id2label=dict(enumerate(self.classes.names)),
-            label2id={name: number for number, name in enumerate(self.classes.names)},
-            problem_type="single_label_classification",
+            id2label=dict(enumerate(names)),
+            label2id={name: number for number, name in enumerate(names)},
+            problem_type=self.options.problem,
             pad_token_id=pad_id,  # a decoder finds a text's last token by it
         )
+        self.tells_texts_apart = getattr(model.config, "type_vocab_size", 0) > 1
+        return model
+
+    # Batches
 
     def examples(
         self,
@@ -122,7 +160,7 @@ class Classification(Task[ClassificationOptions]):
         seed: int,  # noqa: ARG002 - nothing is drawn
         training: bool,  # noqa: ARG002 - scored as trained on
     ) -> EncodedTexts:
-        """Token ids, at most `max_length` a text, and the class of each row.
+        """Token ids, at most `max_length` a text or pair, and what is to be told of each row.
 
         Raises:
             DataError: a text or label is missing, or a label is not among `task.labels`.
@@ -130,7 +168,8 @@ class Classification(Task[ClassificationOptions]):
         self.pad_id = give_padding(tokenizer)
         found = encode_labeled(
             source.rows(), tokenizer, text_column=self.options.text_column,
-            max_length=self.options.max_length, label_id=self.classes.id,
+            max_length=self.options.max_length, label_id=self.targets.of,
+            pair_column=self.options.text_pair_column,
         )  # fmt: skip
         if found.cut:
             logger.info(
@@ -144,11 +183,23 @@ class Classification(Task[ClassificationOptions]):
     ) -> list[Features]:
         """Token ids of texts to be labeled, cut as those that it was trained on."""
         self.pad_id = give_padding(tokenizer)
-        column, limit = self.options.text_column, self.options.max_length
-        encoded, cut = encode(rows, tokenizer, text_column=column, max_length=limit)
+        (first, *second), limit = self.targets.text_columns, self.options.max_length
+        if second:
+            pairs, types, cut = encode_pairs(rows, tokenizer, (first, second[0]), limit)
+            found = [
+                {"input_ids": ids, "token_type_ids": of}
+                for ids, of in zip(pairs, types, strict=True)
+            ]
+        else:
+            encoded, cut = encode(rows, tokenizer, text_column=first, max_length=limit)
+            found = [{"input_ids": ids} for ids in encoded]
         if cut:
             logger.info("%d of %d texts are cut at %d tokens", cut, len(rows), limit)
-        return [{"input_ids": ids} for ids in encoded]
+        return found
+
+    def input_columns(self) -> tuple[str, ...]:
+        """The column of the text, or the two of a pair."""
+        return self.targets.text_columns
 
     def ledger(self, examples: EncodedTexts) -> dict[str, int]:
         """Texts and their tokens, and how many texts were cut at `max_length`."""
@@ -156,115 +207,94 @@ class Classification(Task[ClassificationOptions]):
         return {"examples": counts["examples"], "cut": examples.cut, "tokens": counts["tokens"]}
 
     def collate(self, features: list[Features]) -> Batch:
-        """Ids (B, T), padded to the longest, and labels (B,); a mask where there is padding."""
-        batch = pad_batch(features, pad_values={"input_ids": self.pad_id}, attention_mask=True)
+        """Ids (B, T), padded to the longest, and labels (B,) or (B, C); a mask where any is padded.
+
+        Of pairs also `token_type_ids` (B, T).
+        """
+        texts = [{k: v for k, v in item.items() if k != "labels"} for item in features]
+        padding = {"input_ids": self.pad_id, "token_type_ids": 0}
+        batch = pad_batch(texts, pad_values=padding, attention_mask=True)
+        if "labels" in features[0]:
+            batch["labels"] = self.problem.stack([item["labels"] for item in features])
         if bool(batch["attention_mask"].all()):
             del batch["attention_mask"]  # attention without a mask is faster, and equal
         return batch
 
+    def forward(self, model: PreTrainedModel, batch: Batch) -> Any:
+        """The logits; which text a token is of is told to models that learned to be told alone."""
+        if "token_type_ids" in batch and not self.tells_texts_apart:
+            batch = {key: value for key, value in batch.items() if key != "token_type_ids"}
+        return super().forward(model, batch)
+
+    def count(self, batch: Batch) -> int:
+        """Rows; of many labels, decisions."""
+        return self.problem.items(batch["labels"])
+
     def tokens(self, batch: Batch) -> int:
         """Tokens of the texts that are counted, padding left out."""
-        counted = batch["labels"] != IGNORED  # (B,)
+        counted = self.problem.counted(batch["labels"])  # (B,)
         if "attention_mask" in batch:
             return int(batch["attention_mask"][counted].sum())
         return int(batch["input_ids"][counted].numel())
 
+    # Loss and metrics
+
     def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Summed cross-entropy in nats over the B rows."""
-        return functional.cross_entropy(
-            outputs.logits.float(), batch["labels"], ignore_index=IGNORED, reduction="sum",
-            label_smoothing=label_smoothing,
-        )  # fmt: skip
+        """The objective summed over the B rows; see models/objectives.py."""
+        return self.objective(outputs.logits.float(), batch["labels"], label_smoothing)
 
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
-        """Negative log-likelihood of the true class, the likeliest class beside it."""
-        logits, gold = outputs.logits.double(), batch["labels"]  # (B, C), (B,)
-        nll = functional.cross_entropy(logits, gold, ignore_index=IGNORED, reduction="none")
-        return {
-            "nll": nll.tolist(),
-            "count": (gold != IGNORED).long().tolist(),
-            "predicted": logits.argmax(-1).tolist(),
-            "gold": gold.tolist(),
-        }
+        """A few numbers a row, and the log odds of each label."""
+        return self.problem.reduce(outputs.logits, batch["labels"])
 
     def metrics(self, rows: Rows) -> Metrics:
-        """Loss in nats a row, accuracy and macro-F1, the latter two in [0, 1].
-
-        Macro-F1 is the unweighted mean of the F1 of all C classes; one with neither a true nor a
-        predicted row counts as 0.
-        """
-        gold, predicted = np.asarray(rows["gold"]), np.asarray(rows["predicted"])  # (N,), (N,)
-        classes = range(len(self.classes))
-        return {
-            "loss": math.fsum(rows["nll"]) / sum(rows["count"]),
-            "accuracy": float(accuracy_score(gold, predicted)),
-            "macro_f1": float(
-                f1_score(gold, predicted, labels=classes, average="macro", zero_division=0)
-            ),
-        }
+        """The problem's numbers; `loss` is plain, whatever the weights."""
+        return self.problem.metrics(rows)
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
-        """Wilson's for the accuracy, a bootstrap over the rows for the others."""
-        gold, predicted = np.asarray(rows["gold"]), np.asarray(rows["predicted"])  # (N,), (N,)
-        found = {
-            "loss": bootstrap_ratio(rows["nll"], rows["count"], seed),
-            "accuracy": wilson(float((gold == predicted).sum()), len(gold)),
-            "macro_f1": macro_f1_interval(gold, predicted, len(self.classes), seed),
-        }
-        return {name: ends for name, ends in found.items() if ends is not None}
+        """By a formula where there is one, a bootstrap over the rows for the others."""
+        return self.problem.intervals(rows, seed)
+
+    def per_class(self, rows: Rows) -> dict[str, Metrics]:
+        """Precision, recall, F1 and support of each label."""
+        return self.problem.per_class(rows)
 
     def baselines(
         self,
         train: Source | None,
-        scored: Source,  # noqa: ARG002 - the examples hold the classes
-        examples: Examples,
-        tokenizer: PreTrainedTokenizerBase,  # noqa: ARG002
+        scored: Source,
+        examples: Examples,  # noqa: ARG002 - the words are read anew
+        tokenizer: PreTrainedTokenizerBase,  # noqa: ARG002 - words are no tokens
     ) -> dict[str, Metrics]:
-        """Always the commonest label of the training data."""
+        """The commonest labels (of numbers the mean), and what the words tell a linear model."""
         if train is None:
             return {}
-        classes = [self.classes.id(row) for row in train.rows()]
-        gold = [examples[0, index]["labels"] for index in range(len(examples))]
-        return {"majority": majority(np.bincount(classes, minlength=len(self.classes)), gold)}
+        targets = self.targets
+        gold = np.asarray([targets.of(row) for row in train.rows()])  # (N,) or (N, C)
+        step = every_nth(len(gold), len(targets.names))
+        texts = [targets.texts(row) for at, row in enumerate(train.rows()) if at % step == 0]
+        asked = [targets.texts(row) for row in scored.rows()]
+        labels = self.problem.stack([targets.of(row) for row in scored.rows()])
+        return word_baselines(self.problem, gold, texts, asked, labels)
 
     def decode(
         self,
         outputs: Any,
         batch: Batch,  # noqa: ARG002 - the logits say it all
     ) -> list[dict[str, Any]]:
-        """The likeliest `label` of each row, and the `scores` of all: probabilities by name."""
-        shares = outputs.logits.double().softmax(-1)  # (B, C)
-        return [
-            {
-                "label": self.classes.names[int(np.argmax(row))],
-                "scores": dict(zip(self.classes.names, row, strict=True)),
-            }
-            for row in shares.tolist()
-        ]
+        """Label (or labels) and `scores`, probabilities by name; of a number its `score`."""
+        return self.problem.answers(outputs.logits)
+
+    def shown(self, answer: dict[str, Any]) -> str:
+        """The label and its score, the labels with theirs, or the number."""
+        return self.problem.shown(answer)
 
     def definition(self) -> str:
         """What the metrics mean."""
         return (
-            "loss: nats a row, the summed negative log-likelihood of the true labels over the "
-            f"rows; macro_f1: the mean F1 of all {len(self.classes)} labels, each counting the "
-            f"same; texts are cut at {self.options.max_length} tokens."
+            f"{self.problem.definition()} Texts are cut at {self.options.max_length} tokens. The "
+            f"tfidf baseline learns from at most {ROWS:,} training rows."
         )
-
-
-def give_padding(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The id of the padding token; where there is none (GPT-2), the end token becomes it.
-
-    Raises:
-        TokenizerError: there is neither.
-    """
-    if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token is None:
-            raise TokenizerError(
-                "tokenizer: it has neither a padding token nor an end token, so texts of unlike "
-                "lengths cannot share a batch; name a `pad_token` in its tokenizer_config.json"
-            )
-        tokenizer.pad_token = tokenizer.eos_token
-    return int(tokenizer.pad_token_id)
 
 
 TASK = Classification

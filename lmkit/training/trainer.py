@@ -6,6 +6,7 @@ steps for most heads, and GPT-2's own divisor counts a position that is not pred
 """
 
 import logging
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,14 +96,17 @@ class ExactTrainer(WholeCheckpoints):
         self.agreed_stop = 0
         self.run_id, self.on_save_error = setup.run_id, setup.on_save_error
         self._counted_to = 0  # the step up to which totals.loss_sum counts
-        super().__init__(
-            model=model,
-            args=args,
-            train_dataset=setup.examples,
-            eval_dataset=setup.examples,  # never read: `evaluate` is overridden
-            processing_class=tokenizer,
-            callbacks=[_Watch(self)],
-        )
+        with warnings.catch_warnings():
+            # that is so of Trainer's own smoothing; a task smooths its labels itself
+            warnings.filterwarnings("ignore", "Label smoothing is not compatible")
+            super().__init__(
+                model=model,
+                args=args,
+                train_dataset=setup.examples,
+                eval_dataset=setup.examples,  # never read: `evaluate` is overridden
+                processing_class=tokenizer,
+                callbacks=[_Watch(self)],
+            )
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True  # it is divided by the items of the whole step
 

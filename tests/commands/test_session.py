@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_callback import PrinterCallback, TrainerState
 
 from lmkit.commands import session as sessions
 from lmkit.commands import train
@@ -19,6 +19,16 @@ def run(cli, small_recipe: Path) -> Path:
         path = Path("run", name)
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     return Path("run").absolute()
+
+
+def test_why_a_step_is_kept() -> None:
+    state = TrainerState(global_step=30, best_metric=0.75, best_global_step=20)
+    state.log_history = [{"eval_macro_f1": 0.5}, {"loss": 1.0}, {"eval_macro_f1": 0.75}]
+    assert sessions.kept_because(state, "macro_f1", 20) == (
+        "the best macro_f1 on the validation data (0.7500) of 2 evaluations; training went to "
+        "step 30"
+    )
+    assert sessions.kept_because(state, "macro_f1", None).startswith("the last; no best one is")
 
 
 def test_after_the_last_step_nothing_is_trained_again(cli, run: Path, monkeypatch) -> None:

@@ -27,3 +27,19 @@ def test_metrics_stand_beside_what_they_must_beat() -> None:
         "  8 steps, 12,345 tokens, 2.2 s, 5,487 tokens/s, 400 MB",
         "  /runs/x",
     ]
+
+
+def test_classes_the_verdict_and_the_kept_step_are_told() -> None:
+    more = {
+        "metrics": {"loss": None},
+        "against_baselines": {"text": "beats the best baseline (unigram: loss 3.0000) by 1.5000"},
+        "per_class": {"sea": {"f1": 0.5, "support": 12}},
+        "kept_because": "the best loss on the validation data (1.4000) of 2 evaluations",
+    }
+    assert show(SUMMARY | more).splitlines()[1:6] == [
+        "  loss             -  [1.4000, 1.6000]  (baselines: unigram 3.0000)",
+        "  the model beats the best baseline (unigram: loss 3.0000) by 1.5000",
+        "  class         f1    support",
+        "  sea       0.5000         12",
+        "  step 8 is kept: the best loss on the validation data (1.4000) of 2 evaluations",
+    ]

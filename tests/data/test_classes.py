@@ -2,11 +2,16 @@
 
 import logging
 
+import numpy as np
 import pytest
+from sklearn.utils.class_weight import compute_class_weight
 
-from lmkit.data.classes import Classes, find_labels
+from lmkit.data.classes import Classes, LabelColumn, balanced, check_numbers, find_labels
 from lmkit.data.rows import Row
 from lmkit.errors import DataError
+
+ONE = LabelColumn("label")
+MANY = LabelColumn("label", many=True)
 
 
 class Listed:
@@ -29,7 +34,9 @@ class Listed:
 
 
 def found(*labels, **keys):
-    return find_labels(Listed(*labels, **keys), text_column="text", label_column="label")
+    counts, rows = find_labels(Listed(*labels, **keys), ("text",), ONE)
+    assert rows == len(labels)
+    return list(counts)
 
 
 def test_labels_are_sorted_as_text():
@@ -70,7 +77,7 @@ def test_a_missing_column_names_those_found():
     with pytest.raises(
         DataError, match=r"no column `lable`; .*`text`, `label`; did you mean `label`"
     ):
-        find_labels(source, text_column="text", label_column="lable")
+        find_labels(source, ("text",), LabelColumn("lable"))
 
 
 def test_a_column_of_texts_is_wondered_at(caplog):
@@ -81,13 +88,13 @@ def test_a_column_of_texts_is_wondered_at(caplog):
 
 
 def test_ids_are_places_among_the_names():
-    classes = Classes(["no", "yes"], "label")
+    classes = Classes(["no", "yes"], ONE)
     assert [classes.id(row) for row in Listed("yes", "no", "yes").rows()] == [1, 0, 1]
     assert len(classes) == 2
 
 
 def test_an_unknown_label_names_the_row_and_those_known():
-    classes = Classes(["negative", "positive"], "label")
+    classes = Classes(["negative", "positive"], ONE)
     (row,) = Listed("positve").rows()
     says = (
         r"d\.csv:2: the label `positve` is none of those that are learned: negative, positive; "
@@ -95,3 +102,72 @@ def test_an_unknown_label_names_the_row_and_those_known():
     )
     with pytest.raises(DataError, match=says):
         classes.id(row)
+
+
+def test_labels_of_many_are_counted_by_the_row():
+    source = Listed(["b", "a"], [], ["b", "b"], '["c"]')
+    counts, rows = find_labels(source, ("text",), MANY)
+    assert (dict(counts), rows) == ({"a": 1, "b": 2, "c": 1}, 4)
+    classes = Classes(list(counts), MANY)
+    assert [classes.hot(row).tolist() for row in source.rows()] == [
+        [1, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 1],
+    ]  # fmt: skip
+    assert classes.count(source) == (counts, 4)
+    with pytest.raises(DataError, match=r"d\.csv:2: the label `d` is none of those"):
+        classes.hot(next(Listed(["a", "d"]).rows()))
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        ([["a", "b"], ["b", "a"]], "every row has the label `a`, `b`"),
+        ([[], []], "every row has the label none"),
+        ([["a"], []], "`a` is the only label; .* write both"),
+        (
+            [["a"], "a;b"],
+            r"d\.csv:3: column `label` holds a str, not a list of labels; .*separator",
+        ),
+        ([["a"], "[a"], r"d\.csv:3: column `label` is no JSON list"),
+        ([["a"], None], r"d\.csv:3: column `label` is null"),
+        ([["a"], [0.5]], r"d\.csv:3: column `label` holds the number 0\.5"),
+    ],
+)
+def test_what_is_no_list_of_labels_is_named(labels, says):
+    with pytest.raises(DataError, match=says):
+        find_labels(Listed(*labels), ("text",), MANY)
+
+
+def test_two_ways_to_write_a_label_are_told(caplog):
+    assert found("Sea", "sea ", "sea ", "sky") == ["Sea", "sea ", "sky"]
+    assert "only by case or space: 'sea ' (2), 'Sea' (1); write each label one way" in caplog.text
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    gold = [0] * 7 + [1] * 2 + [2]
+    theirs = compute_class_weight("balanced", classes=np.arange(3), y=np.array(gold))
+    ours = balanced({"a": 7, "b": 2, "c": 1, "never": 0}, 10, many=False)
+    assert list(ours.values()) == pytest.approx([*theirs, 1.0])
+    assert sum(theirs[label] for label in gold) == pytest.approx(10)  # a row weighs 1 on average
+    assert balanced({"a": 2, "b": 10}, 10, many=True) == {"a": 4.0, "b": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ([1, "2.5", "high"], r"d\.csv:4: column `label` holds 'high', not a number; a regression"),
+        ([1, True], r"d\.csv:3: column `label` holds the boolean true, not a number"),
+        ([1, "nan"], r"d\.csv:3: column `label` holds 'nan', not a number"),
+        ([1, None], r"d\.csv:3: column `label` is null"),
+        ([2, "2.0"], "train data: every row has the number 2 in column `label`; .* tell apart"),
+    ],
+)
+def test_what_is_no_number_is_named(values, says):
+    with pytest.raises(DataError, match=says):
+        check_numbers(Listed(*values), ("text",), "label")
+
+
+def test_both_texts_of_a_pair_are_asked_for():
+    with pytest.raises(DataError, match=r"d\.csv:2: no column `other`; the columns are `text`, "):
+        check_numbers(Listed(1, 2), ("text", "other"), "label")
+    with pytest.raises(DataError, match=r"d\.csv:2: column `text` is blank"):
+        check_numbers(Listed(1, 2, text=" "), ("text",), "label")

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from lmkit.data import encoded
-from lmkit.data.encoded import chunks, encode, encode_labeled
+from lmkit.data.encoded import chunks, encode, encode_labeled, encode_pairs
 from lmkit.data.rows import Row
 from lmkit.errors import DataError
 
@@ -68,3 +68,46 @@ def test_a_missing_text_is_named(tiny_tokenizer):
 def test_chunks_hold_every_row_once():
     assert [len(chunk) for chunk in chunks(ROWS, 2)] == [2, 2, 1]
     assert [row for chunk in chunks(iter(ROWS), 3) for row in chunk] == ROWS
+
+
+@pytest.mark.parametrize("limit", [9, 64])
+def test_pairs_are_those_of_the_tokenizer(tiny_bert_tokenizer, limit):
+    rows = [Row({"a": text, "b": TEXTS[-1 - at]}, f"f:{at}") for at, text in enumerate(TEXTS)]
+    ids, types, cut = encode_pairs(rows, tiny_bert_tokenizer, ("a", "b"), limit)
+    theirs = tiny_bert_tokenizer(
+        [row.values["a"] for row in rows], [row.values["b"] for row in rows],
+        truncation="longest_first", max_length=limit, return_token_type_ids=True,
+    )  # fmt: skip
+    assert [row.tolist() for row in ids] == theirs["input_ids"]
+    assert [row.tolist() for row in types] == theirs["token_type_ids"]
+    assert {0, 1} == set(types[0].tolist())
+    whole = tiny_bert_tokenizer([r.values["a"] for r in rows], [r.values["b"] for r in rows])
+    assert cut == sum(len(row) > limit for row in whole["input_ids"])
+    found = encode_labeled(
+        rows, tiny_bert_tokenizer, text_column="a", pair_column="b", max_length=limit,
+        label_id=lambda _: np.array([1.0, 0.0], np.float32),
+    )  # fmt: skip
+    example = found[0, 1]
+    assert example["token_type_ids"].tolist() == theirs["token_type_ids"][1]
+    assert example["labels"].tolist() == [1.0, 0.0]
+
+
+def test_a_line_end_parts_what_the_tokenizer_joins(tiny_tokenizer):
+    row = Row({"a": "the cat", "b": "the dog"}, "f:1")
+    (ids,), _, _ = encode_pairs([row], tiny_tokenizer, ("a", "b"), 64)
+    assert tiny_tokenizer.decode(ids) == "the cat\nthe dog"
+
+
+def test_a_pair_with_one_side_missing_is_named(tiny_bert_tokenizer):
+    for value, says in ((None, "null"), ("  ", "blank")):
+        with pytest.raises(DataError, match=f"f:7: column `b` is {says}"):
+            encode_pairs([Row({"a": "x", "b": value}, "f:7")], tiny_bert_tokenizer, ("a", "b"), 9)
+
+
+def test_numbers_on_a_scale_stay_floats(tiny_bert_tokenizer):
+    found = encode_labeled(
+        ROWS, tiny_bert_tokenizer, text_column="text", max_length=64,
+        label_id=lambda row: row.values["label"] / 2,
+    )  # fmt: skip
+    labels = [found[0, index]["labels"] for index in range(5)]
+    assert (labels, {type(label) for label in labels}) == ([0.0, 0.5, 1.0, 1.5, 2.0], {float})

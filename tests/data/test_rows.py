@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lmkit.data.rows import Row, column, digest, label
+from lmkit.data.rows import Row, column, digest, label, number, several
 from lmkit.errors import DataError
 
 
@@ -75,3 +75,32 @@ def test_digest_without_a_text_column_is_of_all_values_in_any_order():
 
 def test_digest_of_a_half_surrogate_pair():
     assert digest(Row({"text": "\ud800"}, "f"), "text") >= 0
+
+
+@pytest.mark.parametrize(
+    ("value", "separator", "names"),
+    [
+        (["b", "a", "b"], None, ["b", "a"]),
+        ([], None, []),
+        ('["b", 1]', None, ["b", "1"]),
+        ("b; a;;b ", ";", ["b", "a"]),
+        ("", ";", []),
+        ([True, 2.0], None, ["True", "2"]),
+    ],
+)
+def test_several_gives_each_label_once(value, separator, names):
+    assert several(Row({"labels": value}, "f:1"), "labels", separator) == names
+
+
+@pytest.mark.parametrize(("value", "found"), [("2.5", 2.5), (3, 3.0), (" -1e2 ", -100.0)])
+def test_number_may_be_written_as_text(value, found):
+    assert number(Row({"score": value}, "f:1"), "score") == found
+
+
+def test_what_is_no_number_is_named():
+    assert error(number, {"score": "high"}, "score") == (
+        "train.csv:7: column `score` holds 'high', not a number; a regression learns numbers (for "
+        "labels: task.problem: single_label)"
+    )
+    assert "holds a list, not a number" in error(number, {"score": [1]}, "score")
+    assert "holds 'inf', not a number" in error(number, {"score": "inf"}, "score")

@@ -111,6 +111,32 @@ def task_with(five):
 
 
 @pytest.fixture
+def task_of():
+    """A function from a problem to its task and three rows, with a second text in `other`."""
+
+    class Answered:
+        name = "train"
+
+        def __init__(self, labels):
+            self.labels = labels
+
+        def rows(self):
+            for number, label in enumerate(self.labels, start=1):
+                values = {"text": LABELED[number][0], "other": LABELED[number - 1][0]}
+                yield Row({**values, "label": label}, f"train.jsonl:{number}")
+
+    labels = {"multi_label": [["b"], ["c", "a"], []], "regression": ["0.5", 2, -100.0]}
+
+    def make(problem, **options):
+        source = Answered(labels[problem])
+        keys = {"name": "classification", "problem": problem, "max_length": 32, **options}
+        task = tasks.build(ClassificationOptions.model_validate(keys))
+        return tasks.build(task.resolve(source)), source
+
+    return make
+
+
+@pytest.fixture
 def classifier(request, task_with):
     """A function from an architecture to a task, its model and its tokenizer.
 

@@ -12,6 +12,11 @@ from lmkit.evaluation.scoring import score
 from lmkit.labels import IGNORED
 from lmkit.tasks.classification import Classification
 
+NUMBERS = [
+    "loss", "accuracy", "macro_f1", "micro_f1", "weighted_f1", "precision", "recall", "mcc",
+    "auroc",
+]  # fmt: skip
+
 
 def test_found_labels_are_written_into_the_options(task_with):
     assert task_with().options.labels == ["a", "b", "c"]
@@ -77,49 +82,103 @@ def test_metrics_do_not_depend_on_the_batch(bert, batch_size, five, labeled, log
     ]
     assert found["loss"] == pytest.approx(sum(nll) / 20, abs=1e-6)
     assert rows["predicted"] == logits.argmax(-1).tolist()
-    assert list(found) == ["loss", "accuracy", "macro_f1"]
+    assert list(found) == NUMBERS
 
 
 def test_accuracy_and_macro_f1_by_hand(task_with):
     rows = {
         "nll": [1.0, 2.0, 3.0, 4.0], "count": [1, 1, 1, 1],
-        "gold": [0, 0, 1, 1], "predicted": [0, 1, 1, 1],
+        "gold": [0, 0, 1, 1], "predicted": [0, 1, 1, 1], "odds": list(np.eye(4)[:, :3]),
     }  # fmt: skip
     found = task_with().metrics(rows)
     # class a: precision 1, recall 1/2; class b: precision 2/3, recall 1; class c: never met
-    assert found == {"loss": 2.5, "accuracy": 0.75, "macro_f1": pytest.approx((2 / 3 + 4 / 5) / 3)}
-
-
-def test_intervals_hold_the_metrics(task_with):
-    random = np.random.default_rng(0)
-    gold = random.integers(0, 3, 200)
-    predicted = np.where(random.random(200) < 0.7, gold, random.integers(0, 3, 200))
-    rows = {
-        "nll": random.random(200).tolist(), "count": [1] * 200,
-        "gold": gold.tolist(), "predicted": predicted.tolist(),
-    }  # fmt: skip
-    task = task_with()
-    metrics, intervals = task.metrics(rows), task.intervals(rows, 1)
-    assert set(intervals) == {"loss", "accuracy", "macro_f1"}
-    for name, (low, high) in intervals.items():
-        assert low < metrics[name] < high
-        assert high - low < 0.15
+    assert (found["loss"], found["accuracy"]) == (2.5, 0.75)
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 4 / 5) / 3)
 
 
 def test_the_majority_is_that_of_the_training_data(bert, five, labeled):
     task, _, tokenizer = bert
     test = labeled(["x", "y", "z"], ["c", "b", "b"], name="test")
     examples = task.examples(test, tokenizer, seed=0, training=False)
-    found = task.baselines(five, test, examples, tokenizer)["majority"]
-    assert found["accuracy"] == 0.0  # `a` and `b` are as common: the first is guessed
+    found = task.baselines(five, test, examples, tokenizer)
+    assert found["majority"]["accuracy"] == 0.0  # `a` and `b` are as common: the first is guessed
+    assert list(found["tfidf_logistic"]) == NUMBERS
     assert task.baselines(None, test, examples, tokenizer) == {}
 
 
-def test_macro_f1_chooses_the_best():
+def test_macro_f1_chooses_the_best_and_of_numbers_the_error(task_of):
     assert (Classification.best_metric, Classification.greater_is_better) == ("macro_f1", True)
+    task, _ = task_of("regression")
+    assert (task.best_metric, task.greater_is_better) == ("mse", False)
 
 
 def test_the_definition_names_the_limit(task_with):
     told = task_with(max_length=24).definition()
     assert "all 3 labels" in told
     assert "24 tokens" in told
+
+
+def test_weights_and_the_focal_loss_change_no_metric(task_with, classifier, five):
+    plain = task_with(max_length=32)
+    _, model, tokenizer = classifier("bert", plain)
+    examples = plain.examples(five, tokenizer, seed=0, training=True)
+    batch = plain.collate([examples[0, index] for index in range(5)])
+    with torch.no_grad():
+        outputs = plain.forward(model, batch)
+    nll = -outputs.logits.log_softmax(-1)[range(5), batch["labels"]]
+    weights = torch.tensor([5 / 6, 5 / 6, 5 / 3])[batch["labels"]]  # 2, 2 and 1 of 5 rows
+    balanced = task_with(max_length=32, class_weights="balanced")
+    torch.testing.assert_close(balanced.loss(outputs, batch), (weights * nll).sum())
+    focal = task_with(max_length=32, loss="focal", focal_gamma=3.0)
+    expected = ((1 - (-nll).exp()) ** 3 * nll).sum()
+    torch.testing.assert_close(focal.loss(outputs, batch), expected)
+    for task in (balanced, focal):
+        assert task.count(batch) == 5  # the divisor stays the rows
+        assert task.metrics(task.reduce(outputs, batch)) == plain.metrics(
+            plain.reduce(outputs, batch)
+        )
+
+
+@pytest.mark.parametrize("problem", ["multi_label", "regression"])
+def test_other_problems_are_scored_alike_in_every_batch(problem, task_of, classifier):
+    task, source = task_of(problem)
+    _, model, tokenizer = classifier("bert", task)
+    assert model.config.problem_type == task.options.problem
+    examples = task.examples(source, tokenizer, seed=0, training=False)
+    one = task.metrics(score(model, task, examples, batch_size=1))
+    assert task.metrics(score(model, task, examples, batch_size=3)) == pytest.approx(one, abs=1e-5)
+    batch = task.collate([examples[0, index] for index in range(3)])
+    theirs = model(**{**batch, "labels": batch["labels"].reshape(3, -1).squeeze(-1)}).loss
+    ours = task.loss(task.forward(model, batch), batch) / task.count(batch)
+    torch.testing.assert_close(ours, theirs)  # the head's own loss, a mean over the same items
+    features = [examples[0, 0], {**examples[0, 1], "labels": filler(examples[0, 1]["labels"])}]
+    batch = task.collate(features)
+    assert task.count(batch) == (3 if problem == "multi_label" else 1)
+    assert task.tokens(batch) == len(features[0]["input_ids"])
+
+
+def filler(labels):
+    """As the loader fills up a batch."""
+    return np.full_like(labels, IGNORED) if isinstance(labels, np.ndarray) else IGNORED
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "gpt2"])
+def test_pairs_are_told_apart_where_the_model_can(architecture, task_of, classifier):
+    task, source = task_of("regression", text_pair_column="other")
+    types = {"type_vocab_size": 1} if architecture == "roberta" else {}  # as roberta-base has
+    _, model, tokenizer = classifier(architecture, task, **types)
+    examples = task.examples(source, tokenizer, seed=0, training=False)
+    batch = task.collate([examples[0, index] for index in range(3)])
+    assert batch["token_type_ids"].shape == batch["input_ids"].shape
+    swapped = {**batch, "token_type_ids": 1 - batch["token_type_ids"]}
+    with torch.no_grad():
+        apart = (task.forward(model, batch).logits - task.forward(model, swapped).logits).abs()
+        alone = task.collate([examples[0, 0]])
+        lone = task.forward(model, alone).logits
+        torch.testing.assert_close(lone[0], task.forward(model, batch).logits[0])
+    assert (float(apart.max()) > 1e-4) == (architecture == "bert")
+    features = task.encode_inputs(list(source.rows()), tokenizer)
+    assert [item["input_ids"].tolist() for item in features] == [
+        examples[0, index]["input_ids"].tolist() for index in range(3)
+    ]
+    assert task.input_columns() == ("text", "other")

@@ -96,7 +96,37 @@ def test_a_saved_classifier_tells_its_labels(bert, tmp_path, tiny_bert):
     assert (found.labels, found.max_length) == (["a", "b", "c"], 48)
     assert Classification.options_for(tiny_bert.config, 48) is None
     config.problem_type = "multi_label_classification"
-    assert Classification.options_for(config, 48) is None
+    found = Classification.options_for(config, 48)
+    assert (found.problem, found.labels) == ("multi_label_classification", ["a", "b", "c"])
+    config.problem_type = "regression"
+    assert Classification.options_for(config, 48) is None  # three numbers a text
+
+
+@pytest.mark.parametrize("problem", ["multi_label", "regression"])
+def test_other_heads_tell_what_they_are(problem, task_of, classifier, tmp_path):
+    task, source = task_of(problem, label_column="label")
+    _, model, tokenizer = classifier("bert", task)
+    model.save_pretrained(tmp_path)
+    config = AutoModelForSequenceClassification.from_pretrained(tmp_path).config
+    found = Classification.options_for(config, 48)
+    assert found.problem == task.options.problem
+    assert (found.labels, found.label_column) == (task.options.labels, "label")
+    config.problem_type = None
+    plain = Classification.options_for(config, 48)
+    assert plain.problem == (
+        "regression" if problem == "regression" else "single_label_classification"
+    )
+    tokenizer.save_pretrained(tmp_path)
+    ask = pipeline("text-classification", model=str(tmp_path), device="cpu", top_k=None,
+                   function_to_apply="none" if problem == "regression" else "sigmoid")  # fmt: skip
+    rows = list(source.rows())
+    batch = task.collate(task.encode_inputs(rows, tokenizer))
+    with torch.no_grad():
+        answers = task.decode(task.forward(model, batch), batch)
+    for row, answer in zip(rows, answers, strict=True):
+        theirs = {told["label"]: told["score"] for told in ask(row.values["text"])[0]}
+        ours = {"label": answer["score"]} if problem == "regression" else answer["scores"]
+        assert ours == pytest.approx(theirs, abs=1e-6)
 
 
 def test_a_classifier_of_other_labels_gets_a_new_head_on_the_same_body(bert, tmp_path, task_with):
