@@ -5,6 +5,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from lmkit.commands.augmenting import augmented
 from lmkit.data.fingerprint import combined
 from lmkit.data.mixed import MixedExamples
 from lmkit.data.mixture import Mixture, epoch_sizes
@@ -13,6 +14,7 @@ from lmkit.data.stream import Stream
 from lmkit.data.stream_examples import StreamExamples
 from lmkit.data.tokenizer import tokenizer_fingerprint
 from lmkit.errors import DataError
+from lmkit.recipe.augmenting import AugmentSection
 from lmkit.tasks.base import Examples, Task
 
 
@@ -23,6 +25,7 @@ def training_examples(
     seed: int,
     *,
     shuffle: bool = True,
+    augment: AugmentSection | None = None,
 ) -> Examples:
     """What an epoch of training reads.
 
@@ -32,18 +35,23 @@ def training_examples(
         tokenizer: the model's.
         seed: of the order and of what is drawn.
         shuffle: whether the order is random: a stream brings its own.
+        augment: what is changed in the texts, by epoch.
 
     Raises:
         DataError: a part of a mixture makes no example; and whatever the task finds.
     """
     if isinstance(source, Stream):
         return _streamed(task, source, tokenizer, seed, shuffle=shuffle)
+
+    def made(part: Source, drawn: int) -> Examples:
+        examples = task.examples(part, tokenizer, seed=drawn, training=True)
+        if augment is None:
+            return examples
+        return augmented(task, examples, part, tokenizer, augment, drawn)
+
     if not isinstance(source, Mixture):
-        return task.examples(source, tokenizer, seed=seed, training=True)
-    parts = [
-        task.examples(part, tokenizer, seed=seed + number, training=True)
-        for number, part in enumerate(source.parts)
-    ]
+        return made(source, seed)
+    parts = [made(part, seed + number) for number, part in enumerate(source.parts)]
     for part, examples in zip(source.parts, parts, strict=True):
         if not len(examples):
             raise DataError(f"data.{part.name}: makes no example to train on; leave it out")

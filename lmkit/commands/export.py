@@ -15,7 +15,7 @@ from lmkit.data.tokenizer import load_tokenizer, save_tokenizer
 from lmkit.errors import ModelError, UsageError
 from lmkit.models.adapting import TASK_TYPES, check_library, has_adapters
 from lmkit.models.loading import ModelLoader, open_config, open_model
-from lmkit.recipe.adapting import LoraSection
+from lmkit.recipe.model import LoraSection
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import ModelSection
 from lmkit.run_folder import model_folder, read_json

@@ -131,6 +131,7 @@ def prepare(recipe: Recipe) -> Parts:
     train = training_examples(
         task, splits.train, tokenizer, recipe.train.order_seed,
         shuffle=recipe.train.train_sampling_strategy != "sequential",
+        augment=recipe.data.augment,
     )  # fmt: skip
     for source in (splits.validation, splits.test):
         if source is not None:

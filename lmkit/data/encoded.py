@@ -145,6 +145,26 @@ def encode_pairs(
     )
 
 
+def encode_inputs(
+    rows: Sequence[Row],
+    tokenizer: PreTrainedTokenizerBase,
+    columns: Sequence[str],
+    max_length: int,
+) -> tuple[list[dict[str, Any]], int]:
+    """The inputs of each row's text or pair, without labels, and how many were cut.
+
+    Raises:
+        DataError: as `encode` and `encode_pairs`.
+    """
+    if len(columns) == 1:
+        encoded, cut = encode(rows, tokenizer, text_column=columns[0], max_length=max_length)
+        return [{"input_ids": ids} for ids in encoded], cut
+    first, second = columns
+    pairs, types, cut = encode_pairs(rows, tokenizer, (first, second), max_length)
+    both = zip(pairs, types, strict=True)
+    return [{"input_ids": ids, "token_type_ids": of} for ids, of in both], cut
+
+
 def _encode(
     tokenizer: PreTrainedTokenizerBase,
     sides: Sequence[Sequence[str]],

@@ -27,7 +27,7 @@ from transformers.pytorch_utils import Conv1D
 
 from lmkit.errors import MissingExtraError, ModelError
 from lmkit.models.layers import depths
-from lmkit.recipe.adapting import LoraSection
+from lmkit.recipe.model import LoraSection
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import ModelSection
 

@@ -38,6 +38,9 @@ class TaskOptions(Section):
     verb: ClassVar[Verb] = "finetune"
     """The command that trains it; `finetune` takes the tasks of `pretrain` too."""
 
+    augments: ClassVar[bool] = False
+    """Whether `data.augment` may change its training texts: their labels hold for changed ones."""
+
     name: str
     """The task; it decides which other keys this section may hold."""
 

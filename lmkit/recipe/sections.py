@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lmkit.recipe.adapting import LoraSection
+from lmkit.recipe.augmenting import AugmentSection
 from lmkit.recipe.base import Section
 from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.mixture import Files, Format, MixturePart, Name
+from lmkit.recipe.model import ModelSection as ModelSection
 from lmkit.recipe.options import AnyTaskOptions
 from lmkit.recipe.splitting import SplittingSection
 from lmkit.recipe.train import TrainSection
@@ -20,49 +21,6 @@ STANDARD_INPUT = "-"
 """The path that stands for what is piped into the command."""
 
 TokenizerType = Literal["bpe", "wordpiece", "unigram", "byte"]
-
-
-class ModelSection(Section):
-    """Which model: one that exists (`source`), or a new one (`architecture` with `config`)."""
-
-    source: Name | None = None
-    """A model folder, a run folder or a hub name to start from."""
-    architecture: Name | None = None
-    """A model type of transformers (`gpt2`, `bert`, `llama`, ...), built with random weights."""
-    config: dict[str, Any] = Field(default_factory=dict)
-    """Keys of the model's configuration class; with `source` they override what the source has."""
-    revision: str | None = None
-    """The branch, tag or commit of a hub model."""
-    attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = (
-        None
-    )
-    """The attention kernel; left out, plain products (`eager`) for short sequences in bfloat16 on a
-    CPU, where they are faster, else as transformers chooses."""
-    position_init: Literal["sinusoidal"] | None = None
-    """How a new model's learned positions start: as waves, from which small models learn sooner
-    who stands beside whom; left out, at random, as transformers does."""
-    dtype: Literal["float32", "bfloat16", "float16"] | None = None
-    """The type of the stored weights; left out, float32 (mixed precision is `train.precision`)."""
-    lora: LoraSection | None = None
-    """Train low-rank adapters and the head, nothing else; `model/` holds the weights with the
-    adapters merged in, `adapter/` the adapters alone. Needs the extra `lora`."""
-    freeze: Literal["base", "embeddings"] | int | None = None
-    """What stays as it is: all but the head (`base`), the `embeddings`, or these and so many of
-    the first layers (a number); left out, nothing."""
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> "ModelSection":
-        if (self.source is None) == (self.architecture is None):
-            raise ValueError("model: give either `source` or `architecture` (with `config`)")
-        if self.revision is not None and self.source is None:
-            raise ValueError("model.revision: only with `model.source`")
-        if self.position_init is not None and self.architecture is None:
-            raise ValueError("model.position_init: only with `model.architecture`")
-        if self.freeze is not None and self.lora is not None:
-            raise ValueError("model.freeze: `model.lora` freezes the base model itself")
-        if isinstance(self.freeze, int) and self.freeze < 1:
-            raise ValueError(f"model.freeze: found {self.freeze}; allowed: at least 1 layer")
-        return self
 
 
 class TokenizerTraining(Section):
@@ -129,6 +87,8 @@ class DataSection(SplittingSection):
     cut; what comes after them is not read."""
     clean: CleanSection | None = None
     """What is done to each text, and which training documents are left out; by default nothing."""
+    augment: AugmentSection | None = None
+    """Changes of the training texts that leave their labels, others in each epoch."""
 
     @field_validator("validation", "test", mode="before")
     @classmethod
@@ -288,6 +248,8 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _train_suits_the_task(self) -> "Recipe":
+        if self.data.augment is not None and not self.task.augments:
+            raise ValueError(f"data.augment: the rows of {self.task.name} must stay as they are")
         self.task.check_train(self.train)
         return self
 

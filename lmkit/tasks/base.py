@@ -225,6 +225,13 @@ class Task(ABC, Generic[OptionsT]):
         )
         raise UsageError(f"a {self.options.name} model has nothing to predict; {instead}")
 
+    def encode_again(self, row: Row, tokenizer: PreTrainedTokenizerBase) -> Features:
+        """The inputs of a training row whose texts were changed (`data.augment`), without labels.
+
+        For the tasks whose options say that they may be (`augments`).
+        """
+        raise NotImplementedError(f"{self.options.name}: augments without encode_again")
+
     def decode(self, outputs: Any, batch: Batch) -> list[dict[str, Any]]:
         """What `lmkit predict` tells of each of the B examples, as JSON knows it."""
         raise NotImplementedError(f"{self.options.name}: encode_inputs without decode")

@@ -30,7 +30,7 @@ from transformers.models.auto.modeling_auto import (
 )
 
 from lmkit.data.collate import pad_batch
-from lmkit.data.encoded import EncodedTexts, encode, encode_labeled, encode_pairs
+from lmkit.data.encoded import EncodedTexts, encode_inputs, encode_labeled
 from lmkit.data.padding_token import give_padding as give_padding
 from lmkit.data.sources import Row, Source
 from lmkit.data.targets import Targets
@@ -182,20 +182,16 @@ class Classification(Task[ClassificationOptions]):
         self, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase
     ) -> list[Features]:
         """Token ids of texts to be labeled, cut as those that it was trained on."""
-        self.pad_id = give_padding(tokenizer)
-        (first, *second), limit = self.targets.text_columns, self.options.max_length
-        if second:
-            pairs, types, cut = encode_pairs(rows, tokenizer, (first, second[0]), limit)
-            found = [
-                {"input_ids": ids, "token_type_ids": of}
-                for ids, of in zip(pairs, types, strict=True)
-            ]
-        else:
-            encoded, cut = encode(rows, tokenizer, text_column=first, max_length=limit)
-            found = [{"input_ids": ids} for ids in encoded]
+        self.pad_id, limit = give_padding(tokenizer), self.options.max_length
+        found, cut = encode_inputs(rows, tokenizer, self.targets.text_columns, limit)
         if cut:
             logger.info("%d of %d texts are cut at %d tokens", cut, len(rows), limit)
         return found
+
+    def encode_again(self, row: Row, tokenizer: PreTrainedTokenizerBase) -> Features:
+        """Token ids of a changed text or pair."""
+        columns = self.targets.text_columns
+        return encode_inputs([row], tokenizer, columns, self.options.max_length)[0][0]
 
     def input_columns(self) -> tuple[str, ...]:
         """The column of the text, or the two of a pair."""

@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from lmkit.commands.export import export
 from lmkit.errors import ModelError, UsageError
 from lmkit.models.adapting import adapt, save_adapter
-from lmkit.recipe.adapting import LoraSection
+from lmkit.recipe.model import LoraSection
 from lmkit.recipe.sections import ModelSection
 
 IDS = torch.arange(5, 17).reshape(2, 6)

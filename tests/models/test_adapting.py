@@ -10,7 +10,7 @@ from transformers import AutoModelForSequenceClassification, BertConfig, GPT2Con
 from lmkit.errors import MissingExtraError, ModelError
 from lmkit.models import adapting
 from lmkit.models.adapting import adapt, check_library, merge, open_merged, put_in, save_adapter
-from lmkit.recipe.adapting import LoraSection
+from lmkit.recipe.model import LoraSection
 from lmkit.recipe.sections import ModelSection
 
 IDS = torch.arange(5, 17).reshape(2, 6)

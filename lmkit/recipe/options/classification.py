@@ -1,6 +1,6 @@
 """Options of `classification`: a label for each text, several labels, or a number."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,6 +16,8 @@ FOCAL_GAMMA = 2.0  # the best of Lin et al. 2017, table 1b
 
 class ClassificationOptions(TaskOptions):
     """Give each text (or pair of texts) one of a set of labels, several of them, or a number."""
+
+    augments: ClassVar[bool] = True
 
     name: Literal["classification"]
     """The task."""
