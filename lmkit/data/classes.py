@@ -139,19 +139,30 @@ def find_labels(
     return Counter({name: counts[name] for name in sorted(counts)}), rows
 
 
-def balanced(counts: Mapping[str, int], rows: int, *, many: bool) -> dict[str, float]:
+def balanced(
+    counts: Mapping[str, int], rows: int, *, many: bool, power: float = 1.0
+) -> dict[str, float]:
     """Weights by which each label counts the same in all; 1 for one that has no row.
 
     One label a row: rows / (labels x rows of the label), so that a row weighs 1 on average (as
     `balanced` of scikit-learn). Many: what the rows that have the label count against those that
     have not, rows without / rows with.
+
+    Args:
+        counts: rows of each label.
+        rows: all rows.
+        many: whether a row may have several labels.
+        power: 1; or less, for weights nearer to 1 (of one label a row still 1 on average).
     """
     present = sum(count > 0 for count in counts.values())
     weights = {}
     for name, count in counts.items():
         above, below = (rows - count, count) if many else (rows, present * count)
-        weights[name] = above / below if above and below else 1.0
-    return weights
+        weights[name] = (above / below) ** power if above and below else 1.0
+    if many or power == 1.0:
+        return weights
+    mean = sum(weights[name] * count for name, count in counts.items()) / rows
+    return {name: weight / mean if counts[name] else 1.0 for name, weight in weights.items()}
 
 
 def check_numbers(train: Source, text_columns: Sequence[str], label_column: str) -> None:

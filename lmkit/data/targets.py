@@ -16,6 +16,8 @@ from lmkit.recipe.options.classification import ClassificationOptions
 
 logger = logging.getLogger(__name__)
 
+_POWERS = {"balanced": 1.0, "balanced_sqrt": 0.5}
+
 
 class Targets:
     """The columns of a task, and the labels found in them."""
@@ -80,6 +82,8 @@ class Targets:
             DataError: a text or label is missing, or the column does not hold labels.
         """
         options = self.options
+        given = options.class_weights
+        power = _POWERS.get(given) if isinstance(given, str) else None
         if self.is_regression:
             check_numbers(train, self.text_columns, options.label_column)
             return options
@@ -87,17 +91,17 @@ class Targets:
             counts, rows = find_labels(train, self.text_columns, self._labels)
         else:
             self.check(train)
-            if options.class_weights != "balanced":
+            if power is None:
                 return options
             counts, rows = self.classes.count(train)
         written: dict[str, Any] = {"labels": list(counts)}
-        if options.class_weights == "balanced":
-            weights = balanced(counts, rows, many=self.many)
+        if power is not None:
+            weights = balanced(counts, rows, many=self.many, power=power)
             told = ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
             logger.info("class weights: %s", told)
             written["class_weights"] = weights
-        elif isinstance(options.class_weights, dict):
-            self._check_weights(options.class_weights, list(counts))
+        elif isinstance(given, dict):
+            self._check_weights(given, list(counts))
         return options.model_copy(update=written)
 
     def _check_weights(self, weights: Iterable[str], names: Sequence[str]) -> None:

@@ -151,6 +151,16 @@ def test_balanced_weights_are_those_of_scikit_learn():
     assert balanced({"a": 2, "b": 10}, 10, many=True) == {"a": 4.0, "b": 1.0}
 
 
+def test_milder_weights_are_the_roots_and_a_row_still_weighs_one_on_average():
+    counts = {"a": 7, "b": 2, "c": 1, "never": 0}
+    full = balanced(counts, 10, many=False)
+    mild = balanced(counts, 10, many=False, power=0.5)
+    assert sum(mild[name] * count for name, count in counts.items()) == pytest.approx(10)
+    assert mild["c"] / mild["a"] == pytest.approx((full["c"] / full["a"]) ** 0.5)
+    assert mild["never"] == 1.0
+    assert balanced({"a": 2}, 10, many=True, power=0.5) == {"a": 2.0}
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [

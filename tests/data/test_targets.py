@@ -61,6 +61,8 @@ def test_balanced_weights_are_written_out_also_for_given_labels():
     source = Listed("b", "a", "b", "b")
     weights = {"a": 2.0, "b": pytest.approx(2 / 3)}
     assert resolved(source, class_weights="balanced").options.class_weights == weights
+    mild = resolved(source, class_weights="balanced_sqrt").options.class_weights
+    assert mild["a"] / mild["b"] == pytest.approx(3**0.5)
     given = resolved(source, class_weights="balanced", labels=["b", "a"]).options
     assert given.class_weights == weights
     assert "max_length" not in given.model_fields_set  # it may still follow the model

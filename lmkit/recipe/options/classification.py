@@ -44,10 +44,11 @@ class ClassificationOptions(TaskOptions):
     right counts little (arXiv:1708.02002). A regression always takes the squared error."""
     focal_gamma: float = Field(default=FOCAL_GAMMA, ge=0.0)
     """How little that is, in the focal loss: a true label of probability p counts (1 - p)^gamma."""
-    class_weights: Literal["none", "balanced"] | dict[Label, Weight] = "none"
-    """How much each label counts in training: alike, `balanced` (the rarer the more, on average 1
-    a row), or a weight by label (1 for those not named). Metrics, and `loss` among them, are
-    unweighted."""
+    class_weights: Literal["none", "balanced", "balanced_sqrt"] | dict[Label, Weight] = "none"
+    """How much each label counts in training: alike, `balanced` (the rarer the more, so that all
+    labels count the same; on average 1 a row), `balanced_sqrt` (half the way there: the roots of
+    those weights), or a weight by label (1 for those not named). Metrics, and `loss` among them,
+    are unweighted."""
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
     """The probability from which on a multi-label model gives a label."""
 
