@@ -6,3 +6,10 @@ IGNORED = -100
 SEGMENTS = "segments"
 """The key of a packed batch: (B, T) the number of each token's document in its block, from 1 on; 0
 is padding, which counts nothing and is read as a document of its own."""
+
+OUTSIDE = "O"
+"""The tag of a word that belongs to no entity."""
+NO_TOKEN = -1
+"""In the place of a word's token or tag: the tokenizer makes nothing of it (control characters)."""
+SHARED = -2
+"""In the place of a word's token or tag: its first token is an earlier word's first."""

@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from lmkit.data.cache import CacheMissError, reading_only, scratch
 from lmkit.data.doctor.examine import Examined, Tokenize, View, examine
 from lmkit.data.doctor.findings import Finding
 from lmkit.data.doctor.sample import Shown, draw
+from lmkit.data.doctor.structure import entity_check, structure_of
 from lmkit.data.doctor.verdict import findings
+from lmkit.data.entities import likely_scheme
 from lmkit.data.mixture import parts_of
 from lmkit.data.refusals import keeping_refusals
 from lmkit.data.rows import Source
@@ -30,6 +33,7 @@ from lmkit.data.token_cache import tokenize_corpus
 from lmkit.data.tokenizer import LANGUAGE_MODELS, prepare_tokenizer
 from lmkit.errors import DataError, LmkitError
 from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.options.ner import NerOptions
 from lmkit.recipe.sections import Recipe
 
 Known = dict[str, npt.NDArray[np.int64]]
@@ -44,7 +48,12 @@ def inspect(recipe: Recipe, *, as_json: bool, sample: int = 0) -> None:
     sources = _open(recipe)
     tokenizer, notes = _tokenizer(recipe, sources[0])
     known = _known(recipe, sources, tokenizer) if tokenizer is not None and not notes else {}
-    view = view_of(recipe.task, tokenizer, known)
+    options = recipe.task
+    if isinstance(options, NerOptions) and options.scheme == "auto":
+        with keeping_refusals(), _hushed("lmkit.data.rows"):
+            found_scheme = likely_scheme(options, sources[0])
+        options = options.model_copy(update={"scheme": found_scheme})
+    view = view_of(options, tokenizer, known)
     with _hushed("lmkit.data.rows"):  # blank rows are a finding
         splits = examine(sources, view)
         found = findings(splits, view)
@@ -71,6 +80,10 @@ def view_of(
         limit=limit,
         tokenize=None if tokenizer is None else _counter(tokenizer, is_corpus=is_corpus),
         known=known or {},
+        tokens_column=getattr(options, "tokens_column", None),
+        structure=partial(entity_check, options)
+        if isinstance(options, NerOptions)
+        else structure_of,
     )
 
 

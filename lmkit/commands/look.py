@@ -13,6 +13,7 @@ from lmkit import tasks
 from lmkit.commands.examples import training_examples
 from lmkit.commands.rehearse import rehearse
 from lmkit.data.cache import reading_only, scratch
+from lmkit.data.doctor.examine import texts_of
 from lmkit.data.limits import token_limit
 from lmkit.data.mixed import MixedExamples
 from lmkit.data.mixture import Mixture, epoch_sizes, parts_of, text_of
@@ -162,4 +163,4 @@ def _epoch(train: Source, examples: Examples, scales: Sequence[float]) -> tuple[
 
 def _size(row: Row) -> int:
     """UTF-8 bytes of the texts of a row."""
-    return sum(len(v.encode("utf-8", "replace")) for v in row.values.values() if isinstance(v, str))
+    return sum(len(text.encode("utf-8", "replace")) for text in texts_of(row, None))

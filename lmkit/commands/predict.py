@@ -223,7 +223,9 @@ def _read(source: FileSource) -> Iterator[Row]:
 
 def _line(row: Row, answer: dict[str, Any], columns: Sequence[str]) -> str:
     """The JSON line of a row: what was asked (`text`, where it is one), the answer, the rest."""
-    asked = {"text": row.values[columns[0]]} if len(columns) == 1 else {}
+    asked = {}
+    if len(columns) == 1 and columns[0] in row.values:
+        asked = {"text": row.values[columns[0]]}
     made = {**asked, **answer}
     for key, value in row.values.items():
         if asked and key == columns[0]:

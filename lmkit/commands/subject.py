@@ -130,10 +130,11 @@ def _changed(options: TaskOptions, changes: Mapping[str, Any]) -> TaskOptions:
         if key not in type(options).model_fields:
             flag = "--" + key.replace("_", "-")
             raise UsageError(f"{flag}: means nothing for the task {options.name}")
-    stride, block_size = wanted.get("stride"), getattr(options, "block_size", 0)
-    if stride is not None and not 1 <= stride <= block_size:
+    stride = wanted.get("stride")
+    context = getattr(options, "block_size", None) or getattr(options, "max_length", 0)
+    if stride is not None and not 1 <= stride <= context:
         raise UsageError(
-            f"--stride {stride}: may be 1 to {block_size}, the context; a longer one would leave "
+            f"--stride {stride}: may be 1 to {context}, the context; a longer one would leave "
             "tokens unread"
         )
     return options.model_copy(update=wanted)

@@ -53,7 +53,8 @@ def report(recipe: Recipe, *, beside: Sequence[str] = (), as_json: bool = False)
     splits = open_splits(recipe.data, recipe.task)
     source = splits.validation or splits.train
     tokenizer = prepare_tokenizer(recipe, splits.train)
-    texts = list(_texts(source, getattr(recipe.task, "text_column", None)))
+    columns = [getattr(recipe.task, f"{name}_column", None) for name in ("text", "tokens")]
+    texts = list(_texts(source, *columns))
     figures = {
         name: measure_tokenizer(one, texts) for name, one in [("the recipe's", tokenizer), *others]
     }
@@ -66,11 +67,11 @@ def report(recipe: Recipe, *, beside: Sequence[str] = (), as_json: bool = False)
     write([Line(f"{source.name}: {len(texts):,} texts, {size:,} bytes"), *_lines(figures)])
 
 
-def _texts(source: Source, text_column: str | None) -> Iterator[str]:
+def _texts(source: Source, text_column: str | None, tokens_column: str | None) -> Iterator[str]:
     """The first texts of a split."""
     size = 0
     for row in source.rows():
-        for text in texts_of(row, text_column):
+        for text in texts_of(row, text_column, tokens_column):
             yield text
             size += len(text.encode("utf-8", "surrogatepass"))
         if size >= MOST_BYTES:

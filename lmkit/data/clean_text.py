@@ -14,11 +14,10 @@ from typing import Any
 
 from lmkit.data.clean_libraries import check_libraries, library
 from lmkit.data.markup import strip_tags
-from lmkit.recipe.cleaning import CleanSection
+from lmkit.recipe.cleaning import TRANSFORMS, CleanSection
 
 Transform = Callable[[str], str]
 
-_TRANSFORMS = ("html", "unicode", "replace", "lowercase", "stop_words", "whitespace")
 _PLANE = 0x10000  # all scripts of the lists are below; sets of higher characters are slow
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -45,7 +44,7 @@ class TextCleaner:
 
     def identity(self) -> list[Any]:
         """All that decides what becomes of a text, as JSON knows it."""
-        options = self._section.model_dump(include=set(_TRANSFORMS), exclude_defaults=True)
+        options = self._section.model_dump(include=set(TRANSFORMS), exclude_defaults=True)
         if "replace" in options:
             options["replace"] = list(options["replace"].items())  # their order counts
         words = sorted(self._stop_words)

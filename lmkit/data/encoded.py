@@ -6,7 +6,7 @@ Shape letters: N texts, I token ids of all texts together.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.rows import Row, column
 from lmkit.errors import DataError
+
+T = TypeVar("T")
 
 CHUNK = 1024  # texts given to the tokenizer at once
 
@@ -194,8 +196,8 @@ def _some_tokens(rows: Sequence[Row], found: Sequence[list[int]], text_column: s
             )
 
 
-def chunks(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    """The rows in lists of `size`, the last one shorter."""
+def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """The rows (or what is made of them) in lists of `size`, the last one shorter."""
     iterator = iter(rows)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -27,6 +27,7 @@ from typing import Any
 
 from lmkit.data.fingerprint import combined
 from lmkit.data.rows import Row, Splits
+from lmkit.data.stdlib_entities import entity_rows
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.nearest import did_you_mean
@@ -271,8 +272,15 @@ def _source(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, lines: 
     return textwrap.dedent("\n".join(lines[first - 1 : node.end_lineno])) + "\n"
 
 
+def _entity_rows(split: str) -> Iterator[Row]:
+    """One row a short piece: `text`, `spans` (comments, keywords, numbers, strings), `path`."""
+    rows = (row for package in _pieces(library())[split].values() for row in package)
+    yield from entity_rows(rows)
+
+
 _ROWS: dict[str, Callable[[str], Iterator[Row]]] = {
     "causal_lm": _text_rows,
     "masked_lm": _text_rows,
     "classification": _labelled_rows,
+    "ner": _entity_rows,
 }

@@ -51,7 +51,8 @@ def prepare_tokenizer(recipe: Recipe, train: Source) -> PreTrainedTokenizerBase:
     section = recipe.tokenizer
     kind = _kind(recipe)
     if section.train is not None:
-        tokenizer = _trained(section.train, kind, train, getattr(recipe.task, "text_column", None))
+        columns = [getattr(recipe.task, f"{name}_column", None) for name in ("text", "tokens")]
+        tokenizer = _trained(section.train, kind, train, *columns)
     else:
         source = section.source or recipe.model.source
         assert source is not None, "a recipe has a tokenizer or a model that brings one"
@@ -140,8 +141,9 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
 
 
 def _trained(
-    section: TokenizerTraining, kind: Kind, train: Source, text_column: str | None
-) -> PreTrainedTokenizerBase:
+    section: TokenizerTraining, kind: Kind, train: Source, text_column: str | None,
+    tokens_column: str | None,
+) -> PreTrainedTokenizerBase:  # fmt: skip
     """The tokenizer learned from a split, from the cache where it is there."""
     started = time.perf_counter()
     if isinstance(train, Stream):
@@ -153,13 +155,13 @@ def _trained(
         "text_column": text_column,
         "kind": kind,
         "options": section.model_dump(),
+        **({} if tokens_column is None else {"tokens_column": tokens_column}),
     }
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def write(folder: Path) -> dict[str, Any]:
-        learned = train_tokenizer(
-            section, _texts(train, text_column), model_max_length=1 << 20, kind=kind
-        )
+        texts = _texts(train, text_column, tokens_column)
+        learned = train_tokenizer(section, texts, model_max_length=1 << 20, kind=kind)
         save_tokenizer(learned, folder)
         return {"content": content}
 
@@ -179,10 +181,15 @@ def _trained(
     return tokenizer
 
 
-def _texts(train: Source, text_column: str | None) -> Iterator[str]:
-    """The text column of each row; where the task names none, every column that holds text."""
+def _texts(
+    train: Source, text_column: str | None, tokens_column: str | None = None
+) -> Iterator[str]:
+    """The text of each row, or its words; where no column is named, every one that holds text."""
     for row in train.rows():
-        if text_column is not None:
+        words = row.values.get(tokens_column) if tokens_column is not None else None
+        if isinstance(words, list):  # the task tells what is wrong with them
+            yield " ".join(map(str, words)).encode("utf-8", "replace").decode()
+        elif text_column is not None:
             yield column(row, text_column)
         else:
             yield from (value for value in row.values.values() if isinstance(value, str))

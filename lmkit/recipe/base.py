@@ -37,6 +37,8 @@ class TaskOptions(Section):
 
     verb: ClassVar[Verb] = "finetune"
     """The command that trains it; `finetune` takes the tasks of `pretrain` too."""
+    has_offsets: ClassVar[bool] = False
+    """Whether rows hold offsets into their text, which then must stay as it is."""
 
     augments: ClassVar[bool] = False
     """Whether `data.augment` may change its training texts: their labels hold for changed ones."""

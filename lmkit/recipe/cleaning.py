@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from lmkit.recipe.base import Section
 
+TRANSFORMS = ("html", "unicode", "replace", "lowercase", "stop_words", "whitespace")
+"""The keys that change texts, in the order in which they do."""
 # Of stopwordsiso, but for those that do not part words by spaces (ja, th, zh).
 StopWordsLanguage = Literal[
     "af", "ar", "bg", "bn", "br", "ca", "cs", "da", "de", "el", "en", "eo", "es", "et", "eu", "fa",
@@ -88,6 +90,11 @@ class CleanSection(Section):
     def is_active(self) -> bool:
         """Whether there is anything to do."""
         return bool(self.model_dump(exclude_defaults=True))
+
+    @property
+    def transforms(self) -> list[str]:
+        """The keys that change texts, of those that are given."""
+        return [key for key in TRANSFORMS if getattr(self, key)]
 
     @model_validator(mode="after")
     def _fit_together(self) -> "CleanSection":

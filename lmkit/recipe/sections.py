@@ -225,6 +225,17 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _offsets_stay_right(self) -> "Recipe":
+        clean = self.data.clean
+        if self.task.has_offsets and clean is not None and clean.transforms:
+            raise ValueError(
+                f"data.clean.{clean.transforms[0]}: the rows of {self.task.name} hold offsets into "
+                "their texts, which would be wrong in changed ones; change text and offsets alike "
+                "beforehand"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_stream_is_endless(self) -> "Recipe":
         if not self.data.streaming:
             return self

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lmkit.data.doctor.copies import Contents, content_of, label_of, numbered
 from lmkit.data.doctor.findings import Tally
 from lmkit.data.doctor.lengths import Lengths, measure
-from lmkit.data.doctor.structure import Check, structure_of
+from lmkit.data.doctor.structure import Check, Values, structure_of
 from lmkit.data.doctor.text_signs import text_signs
 from lmkit.data.refusals import Refusals, keeping_refusals
 from lmkit.data.rows import Row, Source
@@ -43,6 +43,10 @@ class View:
     """None: lengths are counted in characters."""
     known: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     """The tokens of each document of a split, where they are known."""
+    tokens_column: str | None = None
+    """The column of words, where rows may bring these instead of a text."""
+    structure: Callable[[Values], tuple[str, Check] | None] = structure_of
+    """The kind of finding and the check for rows with such columns; None where none fits."""
 
 
 @dataclass
@@ -104,8 +108,11 @@ def examine(sources: Sequence[Source], view: View) -> list[Examined]:
     return found
 
 
-def texts_of(row: Row, text_column: str | None) -> list[str]:
-    """The text of a row: its text column, else every text in it, however deep."""
+def texts_of(row: Row, text_column: str | None, tokens_column: str | None = None) -> list[str]:
+    """The text of a row: its text column, or its words; else every text in it, however deep."""
+    words = row.values.get(tokens_column) if tokens_column is not None else None
+    if isinstance(words, list):
+        return [" ".join(map(str, words))]
     text = row.values.get(text_column) if text_column is not None else None
     if isinstance(text, str):
         return [text]
@@ -160,11 +167,11 @@ class _Pass:
         found, view = self.found, self.view
         if not found.rows:
             found.columns = [str(name) for name in row.values]
-            self.check = structure_of(row.values)
+            self.check = view.structure(row.values)
         found.rows += 1
         found.contents.add(content_of(row, view.text_column))
         self._columns(row)
-        texts = texts_of(row, view.text_column)
+        texts = texts_of(row, view.text_column, view.tokens_column)
         size = sum(map(_size, texts))
         found.bytes += size
         found.characters.append(sum(map(len, texts)))
@@ -181,8 +188,9 @@ class _Pass:
     def _columns(self, row: Row) -> None:
         """Columns that are not there or hold nothing, and the label."""
         found, view = self.found, self.view
+        has_words = isinstance(row.values.get(str(view.tokens_column)), list)
         for name in (view.text_column, view.label_column):
-            if name is None:
+            if name is None or (name == view.text_column and has_words):
                 continue
             if name not in row.values:
                 found.tallies[f"missing_column:{name}"].add(row.origin)

@@ -4,19 +4,17 @@ Each check takes the values of one row and says what is wrong with it, in a few 
 nothing is. Which check fits is told by the columns (`structure_of`).
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from lmkit.data.entities import span_problem
+from lmkit.data.tag_schemes import tag_problem
 from lmkit.recipe.nearest import did_you_mean
+from lmkit.recipe.options.ner import NerOptions
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 """Who may speak in a conversation."""
-_PREFIXES = {"B", "I", "S", "E", "L", "U", "M"}
-_TAG = re.compile(r"([A-Z])[-_](.+)")
-_OPENING = {"B", "S", "U"}  # these begin a span; S and U also end it
-_WHOLE = {"S", "U"}
 
 Values = Mapping[str, Any]
 Check = Callable[[Values], str | None]
@@ -34,38 +32,22 @@ def structure_of(values: Values) -> tuple[str, Check] | None:
     return None
 
 
+def entity_check(options: NerOptions, values: Values) -> tuple[str, Check] | None:
+    """As `structure_of`, for rows of named entities whose columns and scheme a recipe names."""
+    if isinstance(values.get(options.tokens_column), list):
+        return "broken_tags", lambda row: tag_problem(
+            row.get(options.tokens_column), row.get(options.tags_column), options.scheme
+        )
+    if options.spans_column in values:
+        return "broken_spans", lambda row: span_problem(
+            row.get(options.text_column), row.get(options.spans_column)
+        )
+    return None
+
+
 def _tags_of(column: str, values: Values) -> str | None:
     """`tag_problem` of a row whose tags stand in `column`."""
     return tag_problem(values.get("tokens"), values.get(column))
-
-
-def tag_problem(tokens: Any, tags: Any) -> str | None:
-    """A BIO or BIOES sequence that no span has: the first place.
-
-    A span begins with B- (or S-, U- where it is one token); I-, M-, E- and L- go on with a span of
-    their own type (Ramshaw and Marcus 1995, arXiv:cmp-lg/9505040, in the stricter form IOB2).
-    Tags that are numbers are only counted.
-    """
-    if not isinstance(tokens, Sequence) or not isinstance(tags, Sequence):
-        return "tokens or tags are missing"
-    if len(tokens) != len(tags):
-        return f"{len(tokens)} tokens but {len(tags)} tags"
-    if not all(isinstance(tag, str) for tag in tags):
-        return None
-    open_type: str | None = None
-    for number, tag in enumerate(tags, start=1):
-        if tag == "O":
-            open_type = None
-            continue
-        parts = _TAG.fullmatch(tag)
-        if parts is None or parts[1] not in _PREFIXES:
-            return f"token {number} has the tag `{tag}`, which is neither O nor B-TYPE nor I-TYPE"
-        prefix, kind = parts[1], parts[2]
-        if prefix not in _OPENING and kind != open_type:
-            before = f"inside a span of {open_type}" if open_type else "with no span open"
-            return f"token {number} has the tag `{tag}` {before}"
-        open_type = None if prefix in _WHOLE or prefix in ("E", "L") else kind
-    return None
 
 
 def answer_problem(values: Values) -> str | None:

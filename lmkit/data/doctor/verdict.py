@@ -15,6 +15,11 @@ _STRUCTURE: dict[str, tuple[str, str]] = {
         "have tags that make no spans",
         "mend the tags: a span begins with B- and goes on with I- of the same type",
     ),
+    "broken_spans": (
+        "have spans that cannot be those of their text",
+        "count `start` and `end` in characters of the text, the end not included, and let no two "
+        "overlap",
+    ),
     "answer_offset": (
         "have an answer that does not stand at its offset",
         "count `answer_start` in characters of the context, or leave the question out",
