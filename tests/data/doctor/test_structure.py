@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from lmkit.data.doctor.structure import (
     answer_problem,
     chat_problem,
+    entity_check,
     structure_of,
-    tag_problem,
 )
+from lmkit.recipe.options.ner import NerOptions
 
 CONTEXT = "Warsaw is the capital of Poland."
 
@@ -17,38 +18,6 @@ CONTEXT = "Warsaw is the capital of Poland."
 def turns(roles: str) -> list[dict[str, str]]:
     names = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
     return [{"role": names[role], "content": "hello"} for role in roles]
-
-
-@pytest.mark.parametrize(
-    ("tags", "problem"),
-    [
-        ("O B-loc I-loc O B-loc B-loc", None),
-        ("B-creative-work I-creative-work", None),
-        ("S-loc O B-per I-per E-per U-org B-org L-org", None),
-        ("O I-loc", "token 2 has the tag `I-loc` with no span open"),
-        ("B-per I-loc", "token 2 has the tag `I-loc` inside a span of per"),
-        ("B-per O I-per", "token 3 has the tag `I-per` with no span open"),
-        ("B-per E-per I-per", "token 3 has the tag `I-per` with no span open"),
-        ("O loc", "token 2 has the tag `loc`, which is neither O nor B-TYPE nor I-TYPE"),
-        ("O X-loc", "token 2 has the tag `X-loc`, which is neither O nor B-TYPE nor I-TYPE"),
-    ],
-)
-def test_tags(tags: str, problem: str | None) -> None:
-    found = tags.split()
-    assert tag_problem(["word"] * len(found), found) == problem
-
-
-@given(st.lists(st.sampled_from(["O", "B-a", "I-a", "B-b", "I-b"])))
-def test_bio_is_that_each_inside_follows_its_own_kind(tags: list[str]) -> None:
-    pairs = zip(["O", *tags], tags, strict=False)
-    good = all(tag[0] != "I" or before in (f"B{tag[1:]}", tag) for before, tag in pairs)
-    assert (tag_problem(tags, tags) is None) == good
-
-
-def test_tags_that_are_too_many_numbers_or_missing() -> None:
-    assert tag_problem(["a", "b"], ["O"]) == "2 tokens but 1 tags"
-    assert tag_problem(["a", "b"], [0, 3]) is None
-    assert tag_problem(None, ["O"]) == "tokens or tags are missing"
 
 
 @pytest.mark.parametrize(
@@ -136,3 +105,17 @@ def test_the_check_is_told_by_the_columns() -> None:
         assert found is not None
         assert found[0] == kind
         assert found[1](values) is not None
+
+
+def test_entities_are_checked_in_the_columns_and_the_scheme_of_the_recipe():
+    options = NerOptions(name="ner", tokens_column="words", tags_column="ner", scheme="iob1")
+    row = {"words": ["a", "b"], "ner": ["O", "I-x"]}
+    kind, check = entity_check(options, row)
+    assert (kind, check(row)) == ("broken_tags", None)
+    _, check = entity_check(options.model_copy(update={"scheme": "iob2"}), row)
+    assert check(row) == "token 2 has the tag `I-x` with no span open"
+    row = {"text": "a b", "spans": [{"start": 2, "end": 9, "label": "x"}]}
+    kind, check = entity_check(options, row)
+    assert kind == "broken_spans"
+    assert check(row) == "span 1 (2 to 9) is outside the text, which has 3 characters, or empty"
+    assert entity_check(options, {"text": "a"}) is None
