@@ -9,10 +9,10 @@ from lmkit.evaluation.tagging import TagSet, tag_names
 
 TAGS = TagSet(tag_names(["loc", "org"]))
 LEARNED = [
-    ("New York is big".split(), "B-loc I-loc O O".split()),
-    ("New York Times and York".split(), "B-org I-org I-org O B-loc".split()),
-    ("New York Times".split(), "B-org I-org I-org".split()),
-    ("York , York".split(), "B-org O B-loc".split()),
+    (["New", "York", "is", "big"], ["B-loc", "I-loc", "O", "O"]),
+    (["New", "York", "Times", "and", "York"], ["B-org", "I-org", "I-org", "O", "B-loc"]),
+    (["New", "York", "Times"], ["B-org", "I-org", "I-org"]),
+    (["York", ",", "York"], ["B-org", "O", "B-loc"]),
 ]
 
 
@@ -29,7 +29,10 @@ def test_the_longest_name_is_taken_from_left_to_right():
 
 
 def test_baselines():
-    asked = [("in New York Times".split(), "O B-org I-org I-org".split()), (["Rome"], ["B-loc"])]
+    asked = [
+        (["in", "New", "York", "Times"], ["O", "B-org", "I-org", "I-org"]),
+        (["Rome"], ["B-loc"]),
+    ]
     found = entity_baselines(TAGS, LEARNED, asked)
     assert found["gazetteer"] == {
         "precision": 1.0, "recall": 0.5, "f1": pytest.approx(2 / 3), "accuracy": 0.8,
