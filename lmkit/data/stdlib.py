@@ -1,26 +1,16 @@
 """The embedded data set `stdlib`: the source of the standard library of the Python that runs lmkit.
 
-Real text on every machine, with nothing to download. Left out: tests, `encodings` (tables), what is
-not part of the library (installed packages, build configuration), files that are blank, not UTF-8,
-or equal to an earlier one.
-
-The split is 90/5/5 of the files by the hash of their content, within each package, so that every
-larger package can be told apart in every split: in the order of their hashes the first 5 % (at
-least one) of a package's files are test, the next 5 % validation. Held out are only files of 4 to
-100 KB that are at most a fifth of their package; packages of fewer than 5 files, and single
-modules, count as one package. Each row belongs to the split of its file, whatever the task.
+Real text on every machine, with nothing to download; `stdlib_files` says which files and how they
+are split. Each row belongs to the split of its file, whatever the task.
 """
 
 import ast
 import hashlib
-import os
 import platform
-import sysconfig
 import textwrap
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,44 +18,16 @@ from typing import Any
 from lmkit.data.fingerprint import combined
 from lmkit.data.rows import Row, Splits
 from lmkit.data.stdlib_entities import entity_rows
+from lmkit.data.stdlib_files import SPLITS, library, modules
+from lmkit.data.stdlib_functions import summary_rows
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import DataSection
 
-SPLITS = ("train", "validation", "test")
-
-_EXCLUDED_FOLDERS = frozenset(
-    ("test", "tests", "idle_test", "encodings", "site-packages", "dist-packages", "__pycache__")
-)
-_EXCLUDED_FILES = ("_sysconfigdata", "sitecustomize", "usercustomize")  # not the library's own
-_SHARE = 0.05  # of the files of a package, for test and for validation each
-_PACKAGE = 5  # files from which on a package is split by itself
-_HELD_OUT_BYTES = (4_000, 100_000)
-_HELD_OUT_PART = 0.2  # of the bytes of its package
-
 _PIECE = (150, 10_000)  # characters of a piece of source
 _CLASS = 2_000  # characters from which on a class is cut into its methods
 _LABEL_PIECES = {"train": 50, "validation": 5, "test": 5}  # that a package needs to be a label
-
-
-@dataclass(frozen=True)
-class _Module:
-    """A source file of the library."""
-
-    path: str  # below the library's folder, with slashes
-    content: bytes
-    sha256: str
-
-    @property
-    def package(self) -> str:
-        """The top-level package, or nothing for a single module."""
-        return self.path.split("/")[0] if "/" in self.path else ""
-
-    @property
-    def text(self) -> str:
-        """The source; a byte-order mark is not part of it."""
-        return self.content.decode("utf-8-sig")
 
 
 class StdlibSource:
@@ -75,7 +37,7 @@ class StdlibSource:
         self.name = name
         self._split = split
         self._task = task
-        self._modules = _modules(library())[split]
+        self._modules = modules(library())[split]
 
     def rows(self) -> Iterator[Row]:
         """The rows, files in the order of their paths."""
@@ -130,82 +92,9 @@ def open_stdlib(data: DataSection, options: TaskOptions, key: str = "data") -> S
     return Splits(*sources)
 
 
-def library() -> Path:
-    """The folder of the standard library of the running Python."""
-    return Path(sysconfig.get_path("stdlib"))
-
-
-@cache
-def _modules(root: Path) -> dict[str, list[_Module]]:
-    """The source files of each split, by path.
-
-    Raises:
-        DataError: there are none, or one cannot be read.
-    """
-    groups: dict[str, list[_Module]] = defaultdict(list)
-    found = _found(root)
-    sizes = Counter(module.package for module in found)
-    for module in found:
-        groups[module.package if sizes[module.package] >= _PACKAGE else ""].append(module)
-    splits: dict[str, list[_Module]] = {split: [] for split in SPLITS}
-    for group in groups.values():
-        share = max(1, round(_SHARE * len(group)))
-        free = {"test": share, "validation": share}
-        limit = min(_HELD_OUT_BYTES[1], _HELD_OUT_PART * sum(len(item.content) for item in group))
-        for module in sorted(group, key=lambda item: item.sha256):
-            split = "train"
-            if _HELD_OUT_BYTES[0] <= len(module.content) <= limit:
-                split = next((side for side, count in free.items() if count), "train")
-            if split in free:
-                free[split] -= 1
-            splits[split].append(module)
-    return {split: sorted(items, key=lambda item: item.path) for split, items in splits.items()}
-
-
-def _found(root: Path) -> list[_Module]:
-    """The files of the set, by path."""
-    paths = []
-    for folder, folders, names in os.walk(root):
-        folders[:] = [
-            name
-            for name in folders
-            if name not in _EXCLUDED_FOLDERS and not name.startswith("config-")
-        ]
-        paths += [
-            Path(folder, name)
-            for name in names
-            if name.endswith(".py") and not name.startswith(_EXCLUDED_FILES)
-        ]
-    seen = set()
-    modules = []
-    for path in sorted(paths, key=lambda item: item.relative_to(root).as_posix()):
-        if path.is_symlink():
-            continue
-        content = path.read_bytes()
-        sha256 = hashlib.sha256(content).hexdigest()
-        if sha256 in seen or not content.strip() or not _is_utf8(content):
-            continue
-        seen.add(sha256)
-        modules.append(_Module(path.relative_to(root).as_posix(), content, sha256))
-    if not modules:
-        raise DataError(
-            f"data.dataset: stdlib: this Python has no source files under {root}; install one that "
-            "comes with them, or give files (data.train)"
-        )
-    return modules
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _text_rows(split: str) -> Iterator[Row]:
     """One row a file: `text`, `path`."""
-    for module in _modules(library())[split]:
+    for module in modules(library())[split]:
         yield Row({"text": module.text, "path": module.path}, f"stdlib:{module.path}")
 
 
@@ -231,9 +120,9 @@ def _pieces(root: Path) -> dict[str, dict[str, list[Row]]]:
     """For each split and package the pieces of its files."""
     seen: set[str] = set()
     pieces: dict[str, dict[str, list[Row]]] = {}
-    for split, modules in _modules(root).items():
+    for split, files in modules(root).items():
         rows = pieces[split] = defaultdict(list)
-        for module in modules:
+        for module in files:
             if not module.package:
                 continue
             for line, text in _cut(module.text):
@@ -283,4 +172,5 @@ _ROWS: dict[str, Callable[[str], Iterator[Row]]] = {
     "masked_lm": _text_rows,
     "classification": _labelled_rows,
     "ner": _entity_rows,
+    "seq2seq": summary_rows,
 }

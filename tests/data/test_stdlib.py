@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lmkit.data import stdlib as module
-from lmkit.data.stdlib import SPLITS, open_stdlib
+from lmkit.data.stdlib import open_stdlib
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.options.causal_lm import CausalLMOptions
@@ -125,45 +125,6 @@ def test_origin_names_file_and_line(labels):
         assert text.split()[0] in ("def", "class", "async")
 
 
-def make(root, files):
-    for path, content in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content)
-    return root
-
-
-def test_what_is_no_source_of_the_library(tmp_path):
-    files = {
-        "a.py": b"a = 1\n",
-        "b/same.py": b"a = 1\n",
-        "blank.py": b"\n",
-        "latin.py": b"# \xe9\n",
-        "_sysconfigdata_x.py": b"x = 1",
-        "config-3.11/x.py": b"y = 1",
-        "p/tests/t.py": b"t = 1",
-        "p/m.py": b"m = 1",
-        "data.txt": b"text",
-    }
-    make(tmp_path, files)
-    (tmp_path / "link.py").symlink_to(tmp_path / "p" / "m.py")
-    assert [item.path for item in module._found(tmp_path)] == ["a.py", "p/m.py"]
-
-
-def test_held_out_files_are_first_by_hash(tmp_path):
-    files = {f"p/{i}.py": f"# {i}\n".encode() * 1000 for i in range(40)}
-    splits = module._modules(make(tmp_path, files))
-    by_hash = sorted(files, key=lambda path: hashlib.sha256(files[path]).hexdigest())
-    assert [item.path for item in splits["test"]] == sorted(by_hash[:2])
-    assert [item.path for item in splits["validation"]] == sorted(by_hash[2:4])
-
-
-def test_small_and_large_files_are_trained_on(tmp_path):
-    files = {f"p/{i}.py": f"# {i}\n".encode() for i in range(20)}
-    files |= {"p/large.py": b"# large\n" * 100_000}
-    splits = module._modules(make(tmp_path, files))
-    assert len(splits["train"]) == 21
-
-
 def test_python_without_sources(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "library", lambda: tmp_path)
     with pytest.raises(DataError, match=f"no source files under {tmp_path}"):
@@ -209,7 +170,3 @@ def test_long_classes_are_cut_by_method():
     pieces = [text for _, text in module._cut(long)]
     assert pieces[0] == "def f0(self):\n    return 1\n"
     assert len(pieces) == 90
-
-
-def test_every_split_has_a_name():
-    assert SPLITS == ("train", "validation", "test")
