@@ -99,6 +99,7 @@ def _write_model(session: Session, summary: dict[str, Any]) -> None:
     with _written(session.folder.model) as aside:
         session.model.save_pretrained(str(aside))
         save_tokenizer(session.tokenizer, aside)
+        session.task.write_beside(session.model, aside)
         write_text(aside / "README.md", _card(session, summary))
 
 

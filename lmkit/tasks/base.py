@@ -6,6 +6,7 @@ a split, B examples of a batch, T tokens of its longest example, V vocabulary, C
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -162,6 +163,15 @@ class Task(ABC, Generic[OptionsT]):
             return int(batch["attention_mask"].sum())
         return int(batch["input_ids"].numel())
 
+    @property
+    def step_keys(self) -> tuple[str, ...]:
+        """The keys of a batch that the loss of a whole optimizer step needs beside the outputs.
+
+        None where the loss of a row does not depend on other rows. Else outputs are (B, ...), and
+        `loss` is also given those of all micro-batches and processes together.
+        """
+        return ()
+
     @abstractmethod
     def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
         """The objective summed over the batch's predicted items: a scalar with a gradient.
@@ -270,6 +280,14 @@ class Task(ABC, Generic[OptionsT]):
         """An answer for people, in one line: by default its label and the label's score."""
         label = str(answer["label"])
         return f"{label:<{LABEL_WIDTH}}  {answer['scores'][label]:.2f}"
+
+    def write_beside(self, model: PreTrainedModel, folder: Path) -> None:
+        """Write what other libraries need beside the weights to open the model for this task.
+
+        Args:
+            model: as saved.
+            folder: that of its weights.
+        """
 
     @abstractmethod
     def definition(self) -> str:

@@ -30,6 +30,7 @@ from lmkit.training.progress import Teller
 from lmkit.training.saving import WholeCheckpoints, last_good
 from lmkit.training.signals import WATCHED, StopSignals
 from lmkit.training.totals import Totals
+from lmkit.training.whole_step import WholeStep
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +39,10 @@ Batch = dict[str, Tensor]
 
 class Objective(Protocol):
     """What training needs of a task."""
+
+    @property
+    def step_keys(self) -> tuple[str, ...]:
+        """What the loss of a whole step needs of its batches; nothing where rows stand alone."""
 
     def collate(self, features: list[dict[str, Any]]) -> Batch:
         """Pad examples to one batch."""
@@ -109,6 +114,12 @@ class ExactTrainer(WholeCheckpoints):
             )
         self.model_accepts_loss_kwargs = False
         self.loss_is_scaled_for_ga = True  # it is divided by the items of the whole step
+        self._whole_step: WholeStep | None = None
+        if setup.task.step_keys:
+            self._whole_step = WholeStep(
+                setup.task, self._prepare_inputs, smoothing=args.label_smoothing_factor,
+                world_size=args.world_size, rank=args.process_index,
+            )  # fmt: skip
 
     # Batches
 
@@ -145,6 +156,8 @@ class ExactTrainer(WholeCheckpoints):
             heard = [number for number, any_ in zip(WATCHED, step[2:], strict=True) if any_]
             self.agreed_stop = int(heard[0]) if heard else 0
         self.totals.add_step(tokens=int(step[1]))
+        if self._whole_step is not None:
+            self._whole_step.begin(batch_samples)
         return step[0].clamp(min=1)
 
     def compute_loss(
@@ -156,9 +169,13 @@ class ExactTrainer(WholeCheckpoints):
     ) -> Any:
         """The share of this micro-batch in the loss of the step."""
         assert num_items_in_batch is not None  # Trainer asks `_get_num_items_in_batch` each step
-        outputs = self.setup.task.forward(model, inputs)
-        with self.accelerator.autocast():  # the output layer multiplies in the loss
-            total = self.setup.task.loss(outputs, inputs, self.args.label_smoothing_factor)
+        outputs: Any = None
+        if self._whole_step is not None:
+            total = self._whole_step.loss(model, inputs)
+        else:
+            outputs = self.setup.task.forward(model, inputs)
+            with self.accelerator.autocast():  # the output layer multiplies in the loss
+                total = self.setup.task.loss(outputs, inputs, self.args.label_smoothing_factor)
         # Gradients are averaged over the processes, so each one's share counts that much more.
         loss = total / num_items_in_batch * self.args.world_size
         return (loss, outputs) if return_outputs else loss

@@ -40,6 +40,8 @@ class ToyExamples:
 class ToyTask:
     """Next-token prediction, padded."""
 
+    step_keys = ()
+
     def __init__(self, model):
         self.head = OutputHead(model)
         self.head.attach()
