@@ -20,6 +20,7 @@ from lmkit.data.rows import Row, Splits
 from lmkit.data.stdlib_entities import entity_rows
 from lmkit.data.stdlib_files import SPLITS, library, modules
 from lmkit.data.stdlib_functions import summary_rows
+from lmkit.data.stdlib_pairs import choice_rows, pair_rows
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.nearest import did_you_mean
@@ -172,5 +173,7 @@ _ROWS: dict[str, Callable[[str], Iterator[Row]]] = {
     "masked_lm": _text_rows,
     "classification": _labelled_rows,
     "ner": _entity_rows,
+    "embedding": pair_rows,
+    "multiple_choice": choice_rows,
     "seq2seq": summary_rows,
 }
