@@ -12,6 +12,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, PretrainedConfig, PreTrainedModel
 
 from lmkit.errors import ModelError
+from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.nearest import did_you_mean
 
 # These number their positions from pad_token_id + 1, so two (or so) of the table are never used
@@ -94,6 +95,15 @@ def usable_positions(config: PretrainedConfig) -> int | None:
     if not isinstance(positions, int) or positions <= 0:
         return None
     return positions - first_position(config)
+
+
+def length_limit(options: TaskOptions, config: PretrainedConfig) -> int:
+    """`max_length` of a task; where it was left to lmkit, at most the model's positions."""
+    limit = int(getattr(options, "max_length"))  # noqa: B009 - not every task has it
+    positions = usable_positions(config)
+    if "max_length" in options.model_fields_set or positions is None:
+        return limit
+    return min(limit, positions)
 
 
 def first_position(config: PretrainedConfig) -> int:

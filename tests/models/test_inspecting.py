@@ -9,6 +9,7 @@ from lmkit.models import inspecting
 from lmkit.models.inspecting import (
     check_config_keys,
     config_class,
+    length_limit,
     make_config,
     one_line,
     override_config,
@@ -16,6 +17,7 @@ from lmkit.models.inspecting import (
     usable_positions,
     vocabulary_size,
 )
+from lmkit.recipe.options.embedding import EmbeddingOptions
 
 SMALL = {
     "vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
@@ -132,3 +134,13 @@ def test_the_vocabulary_is_what_runs(tiny_gpt2):
 
 def test_errors_of_many_lines_become_one():
     assert one_line(ValueError("a\n   b\t c\n")) == "a b c"
+
+
+def test_a_limit_that_was_left_out_fits_the_model():
+    left, given = (
+        EmbeddingOptions(name="embedding"),
+        EmbeddingOptions(name="embedding", max_length=64),
+    )
+    assert length_limit(left, BertConfig(max_position_embeddings=20)) == 20
+    assert length_limit(left, BertConfig(max_position_embeddings=2048)) == left.max_length
+    assert length_limit(given, BertConfig(max_position_embeddings=20)) == 64  # told, and refused
