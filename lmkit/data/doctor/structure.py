@@ -26,6 +26,11 @@ def structure_of(values: Values) -> tuple[str, Check] | None:
         return "chat_roles", lambda row: chat_problem(row.get("messages"))
     if isinstance(values.get("answers"), Mapping) and "context" in values:
         return "answer_offset", answer_problem
+    if isinstance(values.get("choices"), list) and "answer" in values:
+        return "broken_choices", choice_problem
+    for left, right in (("anchor", "positive"), ("sentence1", "sentence2")):
+        if left in values and right in values:
+            return "missing_side", partial(_pair_problem, (left, right))
     for tags in ("tags", "ner_tags", "labels"):
         if isinstance(values.get(tags), list) and isinstance(values.get("tokens"), list):
             return "broken_tags", partial(_tags_of, tags)
@@ -48,6 +53,31 @@ def entity_check(options: NerOptions, values: Values) -> tuple[str, Check] | Non
 def _tags_of(column: str, values: Values) -> str | None:
     """`tag_problem` of a row whose tags stand in `column`."""
     return tag_problem(values.get("tokens"), values.get(column))
+
+
+def _pair_problem(columns: Sequence[str], values: Values) -> str | None:
+    """A pair with one side missing."""
+    for name in columns:
+        text = values.get(name)
+        if not isinstance(text, str) or not text.strip():
+            return f"`{name}` holds no text"
+    return None
+
+
+def choice_problem(values: Values) -> str | None:
+    """Choices that are no two unlike texts, or an answer that is none of them."""
+    choices, answer = values.get("choices"), values.get("answer")
+    if not isinstance(choices, list) or len(choices) < 2:
+        return "there are fewer than two choices"
+    if not all(isinstance(choice, str) and choice.strip() for choice in choices):
+        return "a choice is no text"
+    if len(set(choices)) < len(choices):
+        return "two choices are equal"
+    letters = [chr(ord("A") + number) for number in range(len(choices))]
+    numbers = [str(number) for number in range(len(choices))]
+    if isinstance(answer, bool) or str(answer) not in (*choices, *letters, *numbers):
+        return f"the answer {answer!r} is none of the {len(choices)} choices"
+    return None
 
 
 def answer_problem(values: Values) -> str | None:

@@ -24,6 +24,14 @@ _STRUCTURE: dict[str, tuple[str, str]] = {
         "have an answer that does not stand at its offset",
         "count `answer_start` in characters of the context, or leave the question out",
     ),
+    "broken_choices": (
+        "have choices or an answer that cannot be",
+        "give two unlike texts or more, and as the answer one of them, its letter or its number",
+    ),
+    "missing_side": (
+        "have a pair with one side missing",
+        "fill in the other text, or leave the row out",
+    ),
     "chat_roles": (
         "have turns out of order",
         "let the user begin and user and assistant take turns, a system message first if at all",

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lmkit.data.doctor.structure import (
     answer_problem,
     chat_problem,
+    choice_problem,
     entity_check,
     structure_of,
 )
@@ -119,3 +120,35 @@ def test_entities_are_checked_in_the_columns_and_the_scheme_of_the_recipe():
     assert kind == "broken_spans"
     assert check(row) == "span 1 (2 to 9) is outside the text, which has 3 characters, or empty"
     assert entity_check(options, {"text": "a"}) is None
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer", "problem"),
+    [
+        (["x", "y"], "x", None),
+        (["x", "y"], "B", None),
+        (["x", "y"], 1, None),
+        (["x", "y"], 2, "the answer 2 is none of the 2 choices"),
+        (["x", "y"], "C", "the answer 'C' is none of the 2 choices"),
+        (["x", "y"], None, "the answer None is none of the 2 choices"),
+        (["x"], "x", "there are fewer than two choices"),
+        (["x", "x"], "x", "two choices are equal"),
+        (["x", " "], "x", "a choice is no text"),
+        ("x, y", "x", "there are fewer than two choices"),
+    ],
+)
+def test_choices(choices: object, answer: object, problem: str | None) -> None:
+    assert choice_problem({"choices": choices, "answer": answer}) == problem
+
+
+def test_columns_tell_choices_and_pairs() -> None:
+    found = structure_of({"question": "?", "choices": ["x", "y"], "answer": "x"})
+    assert found == ("broken_choices", choice_problem)
+    for left, right in (("anchor", "positive"), ("sentence1", "sentence2")):
+        found = structure_of({left: "x", right: "y"})
+        assert found is not None
+        kind, check = found
+        assert kind == "missing_side"
+        assert check({left: "x", right: "y"}) is None
+        assert check({left: "x", right: " "}) == f"`{right}` holds no text"
+        assert check({right: "y"}) == f"`{left}` holds no text"

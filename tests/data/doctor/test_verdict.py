@@ -140,6 +140,13 @@ def test_tags_answers_and_turns(examination, tmp_path: Path, write_lines) -> Non
     found = examination(View(None, None), train=chats)
     assert found.places() == {("train", "chat_roles"): ["c.jsonl:2"]}
 
+    pairs = write_lines("p.jsonl", [{"anchor": "a", "positive": p} for p in ("b", "", "c")])
+    found = examination(View(None, None), train=pairs)
+    assert found.places()["train", "missing_side"] == ["p.jsonl:2"]
+    asked = [{"question": f"q{a}", "choices": ["x", "y"], "answer": a} for a in (0, 2)]
+    found = examination(View(None, None), train=write_lines("q.jsonl", asked))
+    assert found.places() == {("train", "broken_choices"): ["q.jsonl:2"]}
+
 
 @pytest.mark.parametrize("name", ["ag_news", "tweet_emotion"])
 def test_real_sets_against_plain_counts(examination, test_data, name: str) -> None:
