@@ -206,3 +206,18 @@ def test_from_one_csv_to_a_measured_classifier(cli, recipe, data):
     assert resolved["task"]["labels"] == ["rare", "sea", "sky", "soil"]
     again = cli("eval", "run", "--json")
     assert json.loads(again.out)["metrics"] == pytest.approx(summary["metrics"], abs=1e-6)
+
+
+def test_pairs_are_copies_only_where_both_texts_are(cli, recipe, data):
+    """Not where they share the first text, as those of a premise do."""
+    lines = ["the boat,a wave,yes", "the boat,a star,no", "the moon,a star,yes", "mud,a root,no"]
+    lines += ["the boat,a wave,yes"] + [f"bird {number},wind,yes" for number in range(9)]
+    (data / "train.csv").write_text("text,other,label\n" + "\n".join(lines) + "\n")
+    path = recipe(PROBLEMS["pair"], max_steps=1)
+    sets = ("--set", "data={train: train.csv, validation: train.csv}")
+    ended = cli("finetune", path, "-o", "run", *sets)
+    assert ended.code == 0, ended.err
+    assert "train: 1 row repeats an earlier row" in ended.err
+    ended = cli("finetune", path, "-o", "other", *sets, "--set", "data.clean={duplicates: exact}")
+    assert ended.code == 2
+    assert "data.clean: looks at one text a row, and task.text_pair_column names" in ended.err

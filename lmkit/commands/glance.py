@@ -39,7 +39,8 @@ def tell(splits: Splits, options: TaskOptions) -> None:
     if streamed or len(known) < len(files) or sum(known) > MOST_BYTES:
         logger.info("data: not looked through for copies and leaks; %s", _MORE)
         return
-    text_column = getattr(options, "text_column", None)
+    is_pair = getattr(options, "text_pair_column", None) is not None
+    text_column = None if is_pair else getattr(options, "text_column", None)  # None: whole rows
     label_column = options.strata
     content = [FORMAT, [(s.name, s.fingerprint()) for s in sources], text_column, label_column]
 

@@ -74,8 +74,9 @@ def view_of(
     """What of a row matters to the task: its columns, its limit, how its tokens are counted."""
     limit = getattr(options, "max_length", None) or getattr(options, "block_size", None)
     is_corpus = options.name in LANGUAGE_MODELS
+    is_pair = getattr(options, "text_pair_column", None) is not None
     return View(
-        text_column=getattr(options, "text_column", None),
+        text_column=None if is_pair else getattr(options, "text_column", None),  # None: whole rows
         label_column=options.strata,
         limit=limit,
         tokenize=None if tokenizer is None else _counter(tokenizer, is_corpus=is_corpus),

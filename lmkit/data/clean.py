@@ -241,6 +241,11 @@ def _cleaned(
     text_column = getattr(options, "text_column", None)
     if text_column is None:
         raise DataError(f"data.clean: the task {options.name} reads no column of text to clean")
+    if getattr(options, "text_pair_column", None) is not None:
+        raise DataError(
+            "data.clean: looks at one text a row, and task.text_pair_column names a second one; "
+            "clean the files themselves, or leave it out"
+        )
     return Cleaned(
         source, section, text_column=text_column,
         label_column=getattr(options, "label_column", None), filters=filters, others=others,
