@@ -1,6 +1,7 @@
 """A pretrained encoder fine-tuned on tweets of four emotions: how good, in which time.
 
 usage: python benchmarks/bench_classify.py MODEL DATA [--seeds 3] [--rates 1e-4,2e-4] [--output DIR]
+       [--only lmkit,dynamic] [--set KEY=VALUE]
 
 MODEL is a folder of a small BERT (all-MiniLM-L6-v2), DATA one with train.csv, dev.csv and test.csv
 of `text,label`. One epoch over the first 2,000 training rows, scored on the test rows, each seed in
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--rates", default="1e-4,2e-4,3e-4")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--only", default="", help="names of the runs, with commas; all of them")
+    parser.add_argument("--set", action="append", default=[], help="of lmkit's recipe, to try it")
     args = parser.parse_args()
     folder = args.output or Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ def main() -> None:
     for seed in range(args.seeds):
         for name, options in kinds.items():
             if name == "lmkit":
-                figures = lmkit(args.model, args.data, seed, folder)
+                figures = lmkit(args.model, args.data, seed, folder, args.set)
             else:
                 figures = plain(args.model, train, test, seed, options)
             found[name].append(figures)
@@ -67,15 +69,15 @@ def main() -> None:
             print(f"time, lmkit over {name}: {means['lmkit'][0] / means[name][0]:.3f}")
 
 
-def lmkit(model: str, data: Path, seed: int, folder: Path) -> Figures:
-    """The shipped recipe."""
+def lmkit(model: str, data: Path, seed: int, folder: Path, more: list[str]) -> Figures:
+    """The shipped recipe, with `more` overrides."""
     sets = {"model.source": model, "train.seed": seed, "data.max_documents": ROWS}
     sets |= {f"data.{key}": data / f"{file}.csv" for key, file in
              (("train", "train"), ("validation", "dev"), ("test", "test"))}  # fmt: skip
     command = [sys.executable, "-m", "lmkit", "finetune", "tweet-emotion", "--json", "--quiet"]
     command += ["-o", str(folder / f"lmkit-{seed}"), "--overwrite"]
-    for key, value in sets.items():
-        command += ["--set", f"{key}={value}"]
+    for override in [*(f"{key}={value}" for key, value in sets.items()), *more]:
+        command += ["--set", override]
     start = time.perf_counter()
     summary = json.loads(output_of(command))
     print(f"  (lmkit in all: {time.perf_counter() - start:.1f} s)", flush=True)
