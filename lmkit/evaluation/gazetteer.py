@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from lmkit.evaluation.baselines import majority
+from lmkit.evaluation.baselines import prior
 from lmkit.evaluation.entity_scores import count_entities, entity_metrics
 from lmkit.evaluation.tagging import TagSet
 
@@ -78,8 +78,12 @@ def entity_baselines(
     gold = [[tags.ids[name] for name in names] for _, names in asked]
     names = Gazetteer(tags, learned)
     guessed = [names.tag(words) for words, _ in asked]
-    commonest = majority(counts, [tag for sentence in gold for tag in sentence])
+    flat = np.array([tag for sentence in gold for tag in sentence])
+    (shares,) = prior(counts, 1)
     return {
         "gazetteer": entity_metrics(tags, count_entities(tags, guessed, gold)),
-        "majority": {name: commonest[name] for name in ("loss", "accuracy")},
+        "majority": {
+            "loss": float(-shares[flat].mean()),
+            "accuracy": float((flat == shares.argmax()).mean()),
+        },
     }
