@@ -16,6 +16,7 @@ from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.session import Session, Trained
 from lmkit.data.tokenizer import save_tokenizer
 from lmkit.errors import RunFolderError
+from lmkit.evaluation.scoring import score
 from lmkit.models.adapting import merge, save_adapter
 from lmkit.run_folder import write_json, write_text
 from lmkit.training.totals import peak_memory_mb
@@ -70,9 +71,10 @@ def _evaluation(session: Session) -> Evaluation | None:
     source = session.splits.test or session.splits.validation
     if source is None:
         return None
-    logger.info("scoring the %s data", source.name)
     # as `lmkit eval` does: in the weights' own precision, not that of training
     extract_model_from_parallel(session.model, keep_fp32_wrapper=False)
+    _tune(session)
+    logger.info("scoring the %s data", source.name)
     return evaluate_split(
         session.task, session.model, session.tokenizer, source,
         batch_size=session.recipe.train.per_device_eval_batch_size,
@@ -88,6 +90,23 @@ def _merge(session: Session) -> None:
             source = session.recipe.model.source or session.folder.path.name
             save_adapter(session.model, aside, source)
     merge(session.model)
+
+
+def _tune(session: Session) -> None:
+    """Let the task choose what it chooses on the validation data (a threshold)."""
+    validation, task = session.splits.validation, session.task
+    if validation is None or not task.tunes():
+        return
+    task.attach(session.model)
+    try:
+        rows = score(
+            session.model, task, session.scored(validation),
+            batch_size=session.recipe.train.per_device_eval_batch_size,
+            rank=session.processes.rank, world_size=session.processes.world_size,
+        )  # fmt: skip
+    finally:
+        task.detach(session.model)
+    task.tune(rows, session.model)
 
 
 def _write_model(session: Session, summary: dict[str, Any]) -> None:

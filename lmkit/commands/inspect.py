@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from lmkit.data.cache import CacheMissError, reading_only, scratch
 from lmkit.data.doctor.examine import Examined, Tokenize, View, examine
 from lmkit.data.doctor.findings import Finding
 from lmkit.data.doctor.sample import Shown, draw
-from lmkit.data.doctor.structure import entity_check, structure_of
+from lmkit.data.doctor.structure import structure_for
 from lmkit.data.doctor.verdict import findings
 from lmkit.data.entities import likely_scheme
 from lmkit.data.mixture import parts_of
@@ -79,12 +78,10 @@ def view_of(
         text_column=None if is_pair else getattr(options, "text_column", None),  # None: whole rows
         label_column=options.strata,
         limit=limit,
+        structure=structure_for(options),
         tokenize=None if tokenizer is None else _counter(tokenizer, is_corpus=is_corpus),
         known=known or {},
         tokens_column=getattr(options, "tokens_column", None),
-        structure=partial(entity_check, options)
-        if isinstance(options, NerOptions)
-        else structure_of,
     )
 
 

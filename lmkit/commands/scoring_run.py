@@ -155,6 +155,8 @@ def class_lines(per_class: Mapping[str, Metrics]) -> list[str]:
 def _counts(rows: Rows) -> dict[str, int]:
     """How much the numbers rest on."""
     counts = {"rows": len(rows["count"]), "predicted": int(sum(rows["count"]))}
+    if "question" in rows:  # read in several windows, but scored once
+        counts = {"rows": len(set(rows["question"])), "windows": counts.pop("rows"), **counts}
     if "document" in rows:
         counts = {"documents": len(set(rows["document"])), **counts}
     return counts

@@ -131,10 +131,10 @@ def _changed(options: TaskOptions, changes: Mapping[str, Any]) -> TaskOptions:
             flag = "--" + key.replace("_", "-")
             raise UsageError(f"{flag}: means nothing for the task {options.name}")
     stride = wanted.get("stride")
-    context = getattr(options, "block_size", None) or getattr(options, "max_length", 0)
-    if stride is not None and not 1 <= stride <= context:
+    longest = getattr(options, "block_size", None) or getattr(options, "max_length", 0)
+    if stride is not None and not 1 <= stride <= longest:
         raise UsageError(
-            f"--stride {stride}: may be 1 to {context}, the context; a longer one would leave "
+            f"--stride {stride}: may be 1 to {longest}, the context; a longer one would leave "
             "tokens unread"
         )
     return options.model_copy(update=wanted)

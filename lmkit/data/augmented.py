@@ -1,26 +1,13 @@
 """Training examples whose texts change from epoch to epoch, while their labels stay."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from lmkit.data.augment import Augmenter, Replacement
+from lmkit.data.indexed import Indexed
 from lmkit.data.rows import Row
-
-
-class Indexed(Protocol):
-    """Examples of texts that do not change."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each, (N,)."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        """The example for (epoch, index)."""
 
 
 class AugmentedExamples:

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from lmkit.data.rows import Row, column
 from lmkit.errors import DataError
 
-T = TypeVar("T")
+ItemT = TypeVar("ItemT")
 
 CHUNK = 1024  # texts given to the tokenizer at once
 
@@ -196,8 +196,8 @@ def _some_tokens(rows: Sequence[Row], found: Sequence[list[int]], text_column: s
             )
 
 
-def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The rows (or what is made of them) in lists of `size`, the last one shorter."""
-    iterator = iter(rows)
+def chunks(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
+    """The items in lists of `size`, the last one shorter."""
+    iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -188,7 +188,7 @@ def _is_squad(data: Any) -> bool:
 
 
 def _squad(file: DataFile, articles: list[dict[str, Any]]) -> Iterator[Row]:
-    """One row a question: id, title, context, question, answers {text, answer_start}.
+    """One row a question: id, title, context, question, answers {text, answer_start} if any.
 
     The columns are those of the `squad` set on the hub (Rajpurkar et al. 2016, arXiv:1606.05250).
     """
@@ -211,12 +211,16 @@ def _question(
     article: dict[str, Any], paragraph: dict[str, Any], question: dict[str, Any]
 ) -> dict[str, Any]:
     """The values of one question's row."""
-    answers = question.get("answers") or []
-    return {
+    values = {
         "id": question.get("id"),
         "title": article.get("title", ""),
         "context": paragraph["context"],
         "question": question["question"],
+    }
+    if "answers" not in question and not question.get("is_impossible"):
+        return values  # unanswered, which is another thing than to have no answer
+    answers = question.get("answers") or []
+    return values | {
         "answers": {
             "text": [answer["text"] for answer in answers],
             "answer_start": [answer["answer_start"] for answer in answers],

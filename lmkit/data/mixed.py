@@ -8,28 +8,15 @@ epochs no example of a part is used more than once more often than another.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lmkit.data.indexed import Indexed
 from lmkit.data.order import Permutation
 
 Ints = npt.NDArray[np.int64]
-
-
-class Indexed(Protocol):
-    """Encoded examples, read by (epoch, index)."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each example, (N,)."""
-
-    def __len__(self) -> int:
-        """N."""
-
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
-        """One example."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from lmkit.data.stdlib_entities import entity_rows
 from lmkit.data.stdlib_files import SPLITS, library, modules
 from lmkit.data.stdlib_functions import summary_rows
 from lmkit.data.stdlib_pairs import choice_rows, pair_rows
+from lmkit.data.stdlib_qa import questions
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.nearest import did_you_mean
@@ -116,6 +117,13 @@ def _labelled_rows(split: str) -> Iterator[Row]:
             yield from rows
 
 
+def _question_rows(split: str) -> Iterator[Row]:
+    """One row a question about a piece of source: `question`, `context`, `answers`, `id`."""
+    for rows in _pieces(library())[split].values():
+        for row in rows:
+            yield from questions(row)
+
+
 @cache
 def _pieces(root: Path) -> dict[str, dict[str, list[Row]]]:
     """For each split and package the pieces of its files."""
@@ -176,4 +184,5 @@ _ROWS: dict[str, Callable[[str], Iterator[Row]]] = {
     "embedding": pair_rows,
     "multiple_choice": choice_rows,
     "seq2seq": summary_rows,
+    "qa": _question_rows,
 }

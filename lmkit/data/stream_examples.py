@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from lmkit.data.ahead import Ahead
 from lmkit.data.cache import cache_dir, evict
-from lmkit.data.mixed import Indexed
+from lmkit.data.indexed import Indexed
 from lmkit.data.order import Permutation, branch
 from lmkit.data.rows import Source
 from lmkit.data.stream import STREAM, Shard, Stream

@@ -7,12 +7,12 @@ a split, B examples of a batch, T tokens of its longest example, V vocabulary, C
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from lmkit.data.indexed import Indexed
 from lmkit.data.sources import Row, Source
 from lmkit.errors import UsageError
 from lmkit.evaluation.interval import bootstrap_metrics
@@ -22,6 +22,8 @@ from lmkit.models.isolation import Isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.base import TaskOptions
 
+Examples = Indexed
+"""The examples of a split, as `examples` makes them."""
 Batch = dict[str, torch.Tensor]
 Features = dict[str, Any]
 Rows = dict[str, list[Any]]
@@ -33,20 +35,6 @@ LABEL_WIDTH = 12
 
 
 OptionsT = TypeVar("OptionsT", bound=TaskOptions)
-
-
-class Examples(Protocol):
-    """Encoded examples that can be indexed; an item depends on its key, never on global state."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each example, (N,), so that batches can be made of similar lengths."""
-
-    def __len__(self) -> int:
-        """How many examples there are."""
-
-    def __getitem__(self, key: tuple[int, int]) -> Features:
-        """The example for (epoch, index); the epoch matters where something is drawn (masks)."""
 
 
 class Task(ABC, Generic[OptionsT]):
@@ -200,6 +188,18 @@ class Task(ABC, Generic[OptionsT]):
     def per_class(self, rows: Rows) -> dict[str, Metrics]:  # noqa: ARG002 - without classes none
         """Numbers of each class (label, type of span) by its name, such as `f1` and `support`."""
         return {}
+
+    def tunes(self) -> bool:
+        """Whether something is chosen on the validation data once training is done: by `tune`."""
+        return False
+
+    def tune(self, rows: Rows, model: PreTrainedModel) -> None:
+        """Choose it, and keep it where the model is saved.
+
+        Args:
+            rows: of the whole validation split, as `reduce` made them.
+            model: the one that is kept; its configuration is saved with it.
+        """
 
     def baselines(
         self,

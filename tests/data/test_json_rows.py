@@ -198,3 +198,9 @@ def test_squad_from_the_field(test_data):
         answers = row.values["answers"]
         for text, start in zip(answers["text"], answers["answer_start"], strict=True):
             assert row.values["context"][start:].startswith(text)
+
+
+def test_squad_without_answers_to_be_asked(write):
+    paragraph = {"context": "A did.", "qas": [{"id": "q", "question": "Who?"}]}
+    (row,) = values(write({"data": [{"paragraphs": [paragraph]}]}))
+    assert "answers" not in row  # unlike a question that is known to have none

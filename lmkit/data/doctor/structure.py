@@ -9,12 +9,16 @@ from functools import partial
 from typing import Any
 
 from lmkit.data.entities import span_problem
+from lmkit.data.questions import QuestionColumns
 from lmkit.data.tag_schemes import tag_problem
+from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.options.ner import NerOptions
+from lmkit.recipe.options.qa import QAOptions
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 """Who may speak in a conversation."""
+_SQUAD = QuestionColumns()
 
 Values = Mapping[str, Any]
 Check = Callable[[Values], str | None]
@@ -50,6 +54,16 @@ def entity_check(options: NerOptions, values: Values) -> tuple[str, Check] | Non
     return None
 
 
+def structure_for(options: TaskOptions) -> Callable[[Values], tuple[str, Check] | None]:
+    """What tells the check for rows of a task; most are told by their columns alone."""
+    if isinstance(options, NerOptions):
+        return partial(entity_check, options)
+    if isinstance(options, QAOptions):
+        check = partial(answer_problem, columns=QuestionColumns.of(options))
+        return lambda _: ("answer_offset", check)
+    return structure_of
+
+
 def _tags_of(column: str, values: Values) -> str | None:
     """`tag_problem` of a row whose tags stand in `column`."""
     return tag_problem(values.get("tokens"), values.get(column))
@@ -80,31 +94,9 @@ def choice_problem(values: Values) -> str | None:
     return None
 
 
-def answer_problem(values: Values) -> str | None:
-    """An answer of a SQuAD row that does not stand in the context at its offset."""
-    context, answers = values.get("context"), values.get("answers")
-    if not isinstance(context, str) or not isinstance(answers, Mapping):
-        return "no context or no answers"
-    texts, starts = answers.get("text"), answers.get("answer_start")
-    if not isinstance(texts, Sequence) or not isinstance(starts, Sequence):
-        return "answers have no `text` or no `answer_start`"
-    if len(texts) != len(starts):
-        return f"{len(texts)} answers but {len(starts)} offsets"
-    for text, start in zip(texts, starts, strict=True):
-        if not isinstance(text, str) or not isinstance(start, int):
-            return f"an answer is {text!r} at {start!r}, which is no text and no offset"
-        if not text:
-            return "an answer is empty"
-        found = context[start : start + len(text)] if start >= 0 else ""
-        if found != text:
-            return f"at {start} stands {found[:40]!r}, not {text[:40]!r}{_elsewhere(context, text)}"
-    return None
-
-
-def _elsewhere(context: str, text: str) -> str:
-    """Where the answer stands instead."""
-    at = context.find(text)
-    return f"; it stands at {at}" if at >= 0 else "; it is nowhere in the context"
+def answer_problem(values: Values, columns: QuestionColumns = _SQUAD) -> str | None:
+    """An answer that does not stand in the context at its offset."""
+    return columns.problem(values)
 
 
 def chat_problem(messages: Any) -> str | None:

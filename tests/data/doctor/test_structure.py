@@ -9,9 +9,12 @@ from lmkit.data.doctor.structure import (
     chat_problem,
     choice_problem,
     entity_check,
+    structure_for,
     structure_of,
 )
+from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.recipe.options.ner import NerOptions
+from lmkit.recipe.options.qa import QAOptions
 
 CONTEXT = "Warsaw is the capital of Poland."
 
@@ -152,3 +155,14 @@ def test_columns_tell_choices_and_pairs() -> None:
         assert check({left: "x", right: "y"}) is None
         assert check({left: "x", right: " "}) == f"`{right}` holds no text"
         assert check({right: "y"}) == f"`{left}` holds no text"
+
+
+def test_the_columns_of_a_question_are_those_that_its_task_names() -> None:
+    found = structure_for(QAOptions(name="qa", context_column="text"))({})
+    assert found is not None
+    kind, check = found
+    assert kind == "answer_offset"
+    assert check({"text": CONTEXT, "answer": "Warsaw"}) is None
+    told = check({"text": CONTEXT, "answer": "Warsaw", "answer_start": 1})
+    assert told == "at 1 stands 'arsaw ', not 'Warsaw'; it stands at 0"
+    assert structure_for(CausalLMOptions(name="causal_lm")) is structure_of
