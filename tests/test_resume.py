@@ -84,6 +84,11 @@ CASES = {
         "task.packing=none",
     ),
     "documents isolated": ("task.packing=isolated", "task.block_size=48"),
+    "every dropout of an LSTM": (
+        "model={architecture: lstm, config: {embedding_size: 16, hidden_size: 24, "
+        "embedding_dropout: 0.2, hidden_dropout: 0.2, output_dropout: 0.2, recurrent_dropout: 0.4, "
+        "locked_dropout: true, tie_word_embeddings: true}}",
+    ),
 }  # fmt: skip
 
 

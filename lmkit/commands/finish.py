@@ -18,6 +18,7 @@ from lmkit.data.tokenizer import save_tokenizer
 from lmkit.errors import RunFolderError
 from lmkit.evaluation.scoring import score
 from lmkit.models.adapting import merge, save_adapter
+from lmkit.models.lstm_config import LSTMConfig
 from lmkit.run_folder import write_json, write_text
 from lmkit.training.totals import peak_memory_mb
 
@@ -150,12 +151,14 @@ def _card(session: Session, summary: dict[str, Any]) -> str:
     section = session.recipe.data
     mixed = "; ".join(entry.label() for entry in section.mixture)
     data = mixed or section.dataset or section.files("train")
+    own = isinstance(session.model.config, LSTMConfig)
+    opened = "Open it after `import lmkit.models.lstm`.\n\n" if own else ""
     return (
         f"---\nlibrary_name: transformers\ntags:\n- lmkit\n- {summary['task']}\n---\n\n"
         f"# {session.folder.path.name}\n\n"
         f"A {session.model.config.model_type} model for {summary['task']}, "
         f"{session.model.num_parameters():,} parameters, trained by lmkit {__version__} for "
         f"{summary['train']['steps']} steps ({summary['train']['tokens']:,} tokens) on `{data}`."
-        "\n\n"
+        f"\n\n{opened}"
         f"Scored on its {summary['split']} data:\n\n{table}\n\n{summary.get('definition', '')}\n"
     )

@@ -37,7 +37,7 @@ from lmkit.recipe.sections import Recipe
 from lmkit.run_folder import RunFolder, write_text
 from lmkit.tasks.base import Examples, Task
 from lmkit.training.attention import AttentionChoice, choose_attention
-from lmkit.training.cost import estimate, guess_seconds
+from lmkit.training.cost import estimate, guess_seconds, is_recurrent
 from lmkit.training.hardware import Precision, choose_compile, choose_precision
 from lmkit.training.processes import Processes, join
 
@@ -169,7 +169,8 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     seconds = None
     if setting == "auto":
         seconds = processes.once(lambda: _seconds(recipe, parts, processes.world_size))
-    compiled = processes.once(lambda: choose_compile(setting, seconds))
+    recurrent = is_recurrent(parts.model)
+    compiled = processes.once(lambda: choose_compile(setting, seconds, recurrent=recurrent))
     if setting is True and not compiled.value:
         logger.warning("train.compile: true, but %s; going on uncompiled", compiled.reason)
     if processes.is_first:

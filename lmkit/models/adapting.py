@@ -104,6 +104,8 @@ def put_in(model: PreTrainedModel, section: LoraSection) -> None:
                     f"{did_you_mean(wanted, sorted(ends))}; it has {', '.join(sorted(ends))}"
                 )
         matrices = [n for n in matrices if any(_ends(n, w) for w in section.target_modules)]
+    if not matrices:
+        raise ModelError(f"model.lora: {model.config.model_type} has no linear layer to adapt")
     peft = importlib.import_module("peft")
     config = peft.LoraConfig(
         r=section.r, lora_alpha=section.alpha, lora_dropout=section.dropout,

@@ -12,6 +12,7 @@ from huggingface_hub.errors import StrictDataclassError
 from transformers import CONFIG_MAPPING, PretrainedConfig, PreTrainedModel
 
 from lmkit.errors import ModelError
+from lmkit.models import lstm  # noqa: F401 - makes transformers know its model type
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.nearest import did_you_mean
 

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from lmkit.models.lstm_config import LSTMConfig
+
 EFFICIENCY = 0.6  # share of the matmul peak that an uncompiled step of a small model reaches
 STATES = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adafactor": 0}  # buffers a weight; Adam's are 2
 PEAK_SIZE = {"cpu": 1024, "mps": 4096, "cuda": 8192}
@@ -67,8 +69,9 @@ def estimate(
 def flops_per_token(model: PreTrainedModel, sequence: int) -> int:
     """Floating-point operations of training on one token, forward and backward.
 
-    6 for each weight that multiplies, and 12 L H T for attention (Chowdhery et al. 2022, PaLM,
-    appendix B, arXiv:2204.02311). A tied output layer multiplies, an embedding table does not.
+    6 for each weight that multiplies, and 12 L H T for attention, where there is any (Chowdhery et
+    al. 2022, PaLM, appendix B, arXiv:2204.02311). A tied output layer multiplies, an embedding
+    table does not.
     """
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     weights = sum(p.numel() for p in model.parameters() if p.ndim >= 2 and id(p) not in tables)
@@ -76,7 +79,7 @@ def flops_per_token(model: PreTrainedModel, sequence: int) -> int:
     if head is not None and id(head.weight) in tables:
         weights += head.weight.numel()
     config = model.config
-    layers = getattr(config, "num_hidden_layers", 0) or 0
+    layers = 0 if is_recurrent(model) else getattr(config, "num_hidden_layers", 0) or 0
     width = getattr(config, "hidden_size", 0) or 0
     return int(6 * weights + 12 * layers * width * sequence)
 
@@ -86,10 +89,19 @@ def activation_bytes(model: PreTrainedModel, micro_batch: int, sequence: int) ->
 
     34 values of two bytes a token, width and layer (Korthikanti et al. 2022, section 4.1,
     arXiv:2205.05198, without the attention map, which fused kernels do not keep), here four bytes.
+    A recurrent layer keeps its four gates, cell and output instead.
     """
     layers = getattr(model.config, "num_hidden_layers", 0) or 0
     width = getattr(model.config, "hidden_size", 0) or 0
+    if is_recurrent(model):
+        directions = 2 if model.config.bidirectional else 1
+        return 6 * 4 * micro_batch * sequence * width * layers * directions
     return 34 * 2 * micro_batch * sequence * width * layers
+
+
+def is_recurrent(model: PreTrainedModel) -> bool:
+    """Whether a model is an LSTM or GRU, which attends to nothing."""
+    return isinstance(model.config, LSTMConfig)
 
 
 def matmul_peak(device: str) -> float:

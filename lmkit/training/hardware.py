@@ -73,12 +73,15 @@ def choose_precision(setting: Literal["auto"] | Precision) -> PrecisionChoice:
     return PrecisionChoice("float32", "this CPU has no bfloat16 products and would emulate them")
 
 
-def choose_compile(setting: Literal["auto"] | bool, seconds: float | None = None) -> CompileChoice:
+def choose_compile(
+    setting: Literal["auto"] | bool, seconds: float | None = None, *, recurrent: bool = False
+) -> CompileChoice:
     """What `train.compile` becomes on this machine.
 
     Args:
         setting: the recipe's key.
         seconds: how long the training would take uncompiled; None: not known, assume long.
+        recurrent: whether the model is an LSTM or GRU.
 
     Returns:
         False with its reason also where `setting` is True and no compiler works: a run shall not
@@ -86,6 +89,8 @@ def choose_compile(setting: Literal["auto"] | bool, seconds: float | None = None
     """
     if setting is False:
         return CompileChoice(False, "as the recipe says")
+    if setting == "auto" and recurrent:
+        return CompileChoice(False, "recurrent layers already run in one kernel")
     kind = default_device()
     enough = COMPILE_PAYS_SECONDS[kind]
     if setting == "auto" and kind == "mps":

@@ -24,6 +24,7 @@ KINDS = {
     "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4},
     "bert": {**MORE, "is_decoder": True, "pad_token_id": 0},
     "roberta": {**MORE, "is_decoder": True, "pad_token_id": 1},
+    "lstm": {"embedding_size": 16, "hidden_size": 32},
 }  # fmt: skip
 PROMPTS = ([7, 8, 9], [100], [50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60], [3, 3, 3])
 
@@ -69,7 +70,7 @@ def test_greedy_is_what_transformers_generates(make_model, byte_tokenizer):
         assert found[0, len(prompt) :].tolist() == tokens
 
 
-@pytest.mark.parametrize("kind", ["gpt2", "mistral"])
+@pytest.mark.parametrize("kind", ["gpt2", "mistral", "lstm"])
 def test_rows_that_end_leave_and_the_others_go_on_alike(make_model, byte_tokenizer, kind):
     model = make_model(AutoModelForCausalLM, kind, **KINDS[kind])
     strategy = Strategy(seed=5, temperature=1.5, repetition_penalty=1.2)

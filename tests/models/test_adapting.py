@@ -10,6 +10,7 @@ from transformers import AutoModelForSequenceClassification, BertConfig, GPT2Con
 from lmkit.errors import MissingExtraError, ModelError
 from lmkit.models import adapting
 from lmkit.models.adapting import adapt, check_library, merge, open_merged, put_in, save_adapter
+from lmkit.models.lstm_config import LSTMConfig
 from lmkit.recipe.model import LoraSection
 from lmkit.recipe.sections import ModelSection
 
@@ -152,6 +153,18 @@ def test_what_cannot_be(tiny_gpt2, monkeypatch):
     monkeypatch.setattr(adapting.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r'pip install "lmkit\[lora\]"'):
         check_library(lora())
+
+
+def test_a_recurrent_model_has_nothing_to_adapt():
+    model = AutoModelForSequenceClassification.from_config(
+        LSTMConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_labels=3)
+    )
+    with pytest.raises(ModelError, match=r"model\.lora: lstm has no linear layer to adapt"):
+        adapt(model, lora())
+    with pytest.raises(ModelError, match=r"model\.freeze: 2 layers, but the model has 1"):
+        adapt(model, ModelSection(source="x", freeze=2))
+    adapt(model, ModelSection(source="x", freeze="embeddings"))
+    assert not model.get_input_embeddings().weight.requires_grad
 
 
 def test_adapters_of_a_language_model_leave_its_tied_head(tiny_gpt2):

@@ -24,6 +24,7 @@ CAUSAL = {
              "attn_pdrop": 0.0},
     "llama": SIZES | {"intermediate_size": 32},
     "opt": SIZES | {"ffn_dim": 32, "word_embed_proj_dim": 16, "dropout": 0.0},
+    "lstm": {"embedding_size": 8, "hidden_size": 16, "tie_word_embeddings": True},
 }  # fmt: skip
 MASKED = {
     "bert": ENCODER,

@@ -50,6 +50,7 @@ def test_what_the_recipe_says_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_precision("bfloat16") == ("bfloat16", "as the recipe says")
     assert choose_compile(False) == (False, "as the recipe says")
     assert choose_compile(True, seconds=1) == (True, "as the recipe says")
+    assert choose_compile(True, seconds=1, recurrent=True).value
 
 
 def test_a_short_run_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +58,7 @@ def test_a_short_run_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     short = choose_compile("auto", seconds=120)
     assert short == (False, "about 120 s of training; compiling pays from 900 s on")
     assert choose_compile("auto", seconds=1200).value
+    assert "one kernel" in choose_compile("auto", seconds=1200, recurrent=True).reason
     assert choose_compile("auto").value
 
 
