@@ -10,6 +10,7 @@ from lmkit.commands.subject import open_subject, recipe_of
 from lmkit.errors import ModelError, UsageError
 from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.load import dump_recipe, parse_recipe
+from lmkit.recipe.options.ner import NerOptions
 
 
 @pytest.fixture
@@ -96,3 +97,10 @@ def test_a_file_of_ones_own_is_cleaned_as_the_run_was(run, tmp_path):
     source = opened(run, data=str(tmp_path / "own.jsonl")).source
     # transforms, no filters; of the last one nothing is left
     assert [row.values["text"] for row in source.rows()] == ["cat", "cat"]
+
+
+def test_a_stride_is_held_against_what_the_task_reads_at_once():
+    options = NerOptions(name="ner", max_length=16)
+    assert subject._changed(options, {"stride": 16}).stride == 16
+    with pytest.raises(UsageError, match="--stride 17: may be 1 to 16, the context"):
+        subject._changed(options, {"stride": 17})
