@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lmkit.commands.resolve import batch_shape
+from lmkit.data.encoded_groups import EncodedGroups
 from lmkit.data.limits import token_limit
 from lmkit.data.mixed import MixedExamples
 from lmkit.data.mixture import Mixture
@@ -35,7 +36,8 @@ def reckon_ledger(
         train, batch_shape(recipe, len(train), world_size), seed=recipe.train.order_seed,
         strategy=recipe.train.train_sampling_strategy,
     )  # fmt: skip
-    share = padding_share(train.lengths, order, task.batch_length)
+    padded = train.padded if isinstance(train, EncodedGroups) else None
+    share = padding_share(train.lengths, order, task.batch_length, padded)
     return count_data(task, source, train) | {"padding": share}
 
 
@@ -90,7 +92,8 @@ def ledger_lines(ledger: Mapping[str, Any]) -> list[str]:
         if what == "padding":
             told.append(f"{_percent(count)} of the places in a batch are padding")
         elif what == "cut":
-            all_of_them = ledger.get("documents", ledger.get("examples", 0))
+            names = ("documents", "texts", "examples")
+            all_of_them = next((ledger[name] for name in names if name in ledger), 0)
             told.append(f"{count:,} of them cut ({_percent(count / max(all_of_them, 1))})")
         elif what != "parts":
             told.append(f"{count:,} {what}")

@@ -23,6 +23,7 @@ from lmkit.commands.manifest import begin_manifest, contents
 from lmkit.commands.rehearse import rehearse
 from lmkit.commands.resolve import Facts, batch_shape, require_same, resolve
 from lmkit.commands.session import Session, train_session
+from lmkit.data.encoded_groups import EncodedGroups
 from lmkit.data.sources import Splits, open_splits
 from lmkit.data.standard_input import with_standard_input
 from lmkit.data.tokenizer import prepare_tokenizer
@@ -200,7 +201,11 @@ def _attention(
 
     def batch() -> tuple[int, int]:
         micro = batch_shape(recipe, len(parts.train), world_size).micro
-        return micro, int(parts.train.lengths.max())
+        longest = int(parts.train.lengths.max())
+        if isinstance(parts.train, EncodedGroups):  # an example is several sequences
+            texts = parts.train.texts / len(parts.train)
+            return round(micro * texts), round(longest / texts)
+        return micro, longest
 
     return choose_attention(setting, parts.model, precision, batch)
 

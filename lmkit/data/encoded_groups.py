@@ -44,6 +44,11 @@ class EncodedGroups:
         """Tokens of each row, over all of its texts, (N,)."""
         return np.diff(self.offsets[self.groups])
 
+    def padded(self, rows: Sequence[int]) -> int:
+        """The places that the texts of some rows take in one batch: R * T."""
+        sizes = [np.diff(self.offsets[self.groups[i] : self.groups[i + 1] + 1]) for i in rows]
+        return sum(map(len, sizes)) * int(max(map(np.max, sizes)))
+
     @property
     def texts(self) -> int:
         """S."""

@@ -135,10 +135,10 @@ class MultipleChoice(Task[MultipleChoiceOptions]):
         return found
 
     def ledger(self, examples: EncodedGroups) -> dict[str, int]:
-        """Questions, their answers and tokens, and how many of those were cut at `max_length`."""
+        """Questions, texts (each with one answer), their tokens, and how many texts were cut."""
         counts = super().ledger(examples)
         return {
-            "examples": counts["examples"], "choices": examples.texts, "cut": examples.cut,
+            "examples": counts["examples"], "texts": examples.texts, "cut": examples.cut,
             "tokens": counts["tokens"],
         }  # fmt: skip
 

@@ -10,7 +10,12 @@ RUNS = 10  # of consecutive steps, evenly over the epoch, where there are more t
 CELLS = 1000  # micro-batches looked at
 
 
-def padding_share(lengths: np.ndarray, order: Order, batch_length: Callable[[int], int]) -> float:
+def padding_share(
+    lengths: np.ndarray,
+    order: Order,
+    batch_length: Callable[[int], int],
+    padded: Callable[[Sequence[int]], int] | None = None,
+) -> float:
     """The share of the places in the batches of the first epoch that hold no token of an example.
 
     Exact for an epoch of few micro-batches, else from a thousand of them.
@@ -19,6 +24,7 @@ def padding_share(lengths: np.ndarray, order: Order, batch_length: Callable[[int
         lengths: (N,) tokens of each example.
         order: which examples share a batch.
         batch_length: the length of a batch by that of its longest example (`Task.batch_length`).
+        padded: the places that some examples take in one batch, where they hold several sequences.
     """
     plan, shape = order.plan(0), order.shape
     held = places = 0
@@ -26,6 +32,10 @@ def padding_share(lengths: np.ndarray, order: Order, batch_length: Callable[[int
         for micro in range(plan.micro_batches(step)):
             for rank in range(shape.world_size):
                 found = np.asarray(lengths[plan.indices(step, micro, rank)])
+                if padded is not None and len(found):
+                    held += int(found.sum())
+                    places += padded(plan.indices(step, micro, rank)) * shape.micro // len(found)
+                    continue
                 longest = found.max() if len(found) else lengths[0]  # none: a blank batch
                 held += int(found.sum())
                 places += shape.micro * batch_length(int(longest))

@@ -15,6 +15,8 @@ def test_shares_stand_beside_the_counts() -> None:
         "places in a batch are padding"
     ]
     assert ledger_lines({"examples": 8, "cut": 1}) == ["train: 8 examples, 1 of them cut (12.5 %)"]
+    several = {"examples": 8, "texts": 16, "cut": 4}
+    assert ledger_lines(several) == ["train: 8 examples, 16 texts, 4 of them cut (25 %)"]
 
 
 @pytest.mark.parametrize("packing", ["joined", "isolated", "none"])

@@ -49,6 +49,7 @@ def test_a_batch_holds_each_text_once(rows):
     features = [groups[0, number] for number in range(len(rows))]
     batch = pad_groups(features, pad_id=0, pad_values={"sizes_of": 0})
     flat = [text for texts in rows for text in texts]
+    assert groups.padded(range(len(rows))) == batch["input_ids"].numel()
     mask = batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
     for ids, own, types, text in zip(
         batch["input_ids"], mask, batch["token_type_ids"], flat, strict=True

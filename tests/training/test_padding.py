@@ -84,3 +84,10 @@ def test_whatever_the_epoch_its_steps_are_in_it(total, cells):
     steps = padding._steps(total, cells)
     assert 1 <= len(set(steps)) == len(steps) <= 1000
     assert 0 <= min(steps) <= max(steps) < total
+
+
+def test_rows_of_several_sequences_take_their_own_places():
+    """Each example is two sequences, of which one is half as long: a quarter is padding."""
+    texts = Texts(np.full(64, 30))
+    order = Order(texts, BatchShape(8, 8), seed=0, strategy="random")
+    assert padding_share(texts.lengths, order, int, lambda rows: 2 * 20 * len(rows)) == 0.25
