@@ -8,7 +8,10 @@ import torch
 from transformers import AutoModelForSequenceClassification, BertConfig, GPT2Config
 
 from lmkit.errors import MissingExtraError, ModelError
-from lmkit.models import adapting
+from lmkit.models import (
+    adapting,
+    lstm,  # noqa: F401 - known to transformers then
+)
 from lmkit.models.adapting import adapt, check_library, merge, open_merged, put_in, save_adapter
 from lmkit.models.lstm_config import LSTMConfig
 from lmkit.recipe.model import LoraSection
