@@ -18,7 +18,7 @@ from lmkit.cli import app
 HEAVY = {"torch", "transformers", "datasets", "accelerate", "evaluate", "numpy", "sklearn", "rich"}
 TRAINING = {
     "--set", "--output", "--resume", "--overwrite", "--allow-changed", "--processes", "--nodes",
-    "--node-rank", "--rendezvous", "--max-restarts", "--dry-run", "--json", "--quiet",
+    "--node-rank", "--rendezvous", "--max-restarts", "--seeds", "--dry-run", "--json", "--quiet",
 }  # fmt: skip
 
 # Growing this list is a decision: another option for every user to read past.
@@ -35,7 +35,11 @@ SURFACE = {
         "--top-p", "--num-return-sequences", "--seed", "--greedy", "--num-beams", "--stop",
         "--repetition-penalty", "--batch-size", "--json", "--quiet",
     },
-    "predict": {"--input", "--column", "--output", "--batch-size", "--json", "--quiet"},
+    "predict": {
+        "--input", "--column", "--output", "--format", "--strict", "--batch-size", "--precision",
+        "--labels", "--hypothesis", "--multi-label", "--examples", "--shots", "--seed", "--json",
+        "--quiet",
+    },
     "export": {"--merge", "--base", "--quiet"},
     "recipes list": {"--json"},
     "recipes show": set(),

@@ -72,3 +72,19 @@ def test_a_signal_saves_and_it_goes_on(run_cli, small_recipe: Path, tmp_path: Pa
     resumed = run_cli(*words, *more, "--resume", "--json")
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["train"]["steps"] == step + 2
+
+
+def test_seeds_are_run_by_the_same_processes(run_cli, small_recipe: Path, tmp_path: Path) -> None:
+    still = [f"--set=model.config.{name}_pdrop=0.0" for name in ("resid", "embd", "attn")]
+    words = ["pretrain", small_recipe, "--seeds", "2", "--set", "train.max_steps=4", "-q", *still]
+    two = run_cli(*words, "-o", "two", "--processes", "2", "--json")
+    assert two.code == 0, two.err
+    assert two.out.count("\n") == 1
+    told = json.loads(two.out)
+    one = json.loads(run_cli(*words, "-o", "one", "--json").out)
+    for shared, single in zip(told["runs"], one["runs"], strict=True):
+        assert shared["seed"] == single["seed"]
+        assert shared["metrics"] == pytest.approx(single["metrics"], rel=1e-4)
+    assert told["runs"][0]["metrics"] != pytest.approx(told["runs"][1]["metrics"], rel=1e-4)
+    manifest = json.loads((tmp_path / "two/seed-2/manifest.json").read_text())
+    assert manifest["sessions"][0]["world_size"] == 2

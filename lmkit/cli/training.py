@@ -59,6 +59,16 @@ MaxRestarts = Annotated[
         "--max-restarts", metavar="N", min=0, help="Go on by itself N times after a process died."
     ),
 ]
+Seeds = Annotated[
+    int | None,
+    typer.Option(
+        "--seeds",
+        metavar="N",
+        min=1,
+        help="N runs with the seeds train.seed, +1, ... into DIR/seed-1 to -N, on the same data; "
+        "DIR/summary.json has mean and standard deviation.",
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option("--dry-run", help="Check and estimate everything; train and write nothing."),
@@ -81,6 +91,7 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
         node_rank: NodeRank = 0,
         rendezvous: Rendezvous = None,
         max_restarts: MaxRestarts = 0,
+        seeds: Seeds = None,
         dry_run: DryRun = False,
         as_json: Json = False,
         quiet: Quiet = False,
@@ -104,23 +115,28 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
         if dry_run:
             from lmkit.commands.plan import plan
 
-            planned = plan(loaded)
+            planned = plan(loaded, seeds or 1)
             typer.echo(json.dumps(planned.as_dict()) if as_json else planned.show())
             return
 
         from lmkit.commands.claim import finished_summary
         from lmkit.commands.summary import show
 
-        summary = finished_summary(loaded, options)
+        summary = finished_summary(loaded, options) if seeds is None else None
         if summary is None:
             asked = launch.Processes(processes, nodes, node_rank, rendezvous, max_restarts)
             code = launch.launch_if_asked(asked, context.obj)
             if code is not None:
                 raise typer.Exit(code)
+            if seeds is None:
+                from lmkit.commands.train import run
 
-            from lmkit.commands.train import run
+                summary = run(loaded, options)
+            else:
+                from lmkit.commands.seeds import run_seeds
+                from lmkit.commands.summary import show_seeds
 
-            summary = run(loaded, options)
+                summary, show = run_seeds(loaded, options, seeds), show_seeds
         typer.echo(json.dumps(summary) if as_json else show(summary))
 
     train.__doc__ = purpose

@@ -47,6 +47,8 @@ class Plan:
     cost: Estimate
     seconds_per_step: float
     output_dir: str
+    runs: int = 1
+    """How many such runs (`--seeds`); all other figures are of one."""
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -82,11 +84,13 @@ class Plan:
             ),
             "output": f"{self.output_dir} (nothing was written)",
         }
+        if self.runs > 1:
+            rows["seeds"] = f"{self.runs} runs, each of which costs what is said here"
         return "\n".join(f"{name:<8} {told}" for name, told in rows.items())
 
 
-def plan(recipe: Recipe) -> Plan:
-    """Check a recipe against its data and model, and reckon what a run would cost.
+def plan(recipe: Recipe, runs: int = 1) -> Plan:
+    """Check a recipe against its data and model, and reckon what a run of it would cost.
 
     Raises:
         LmkitError: whatever would stop the run before its first step.
@@ -95,11 +99,11 @@ def plan(recipe: Recipe) -> Plan:
     with piped_aside(recipe) as placed:
         try:
             with whole(placed) as found:
-                return _reckon(placed, found)
+                return replace(_reckon(placed, found), runs=runs)
         except CacheMissError:
             logger.info("the token cache does not hold this data; counting from a sample")
         with sampled(placed) as found:
-            return _reckon(placed, found)
+            return replace(_reckon(placed, found), runs=runs)
 
 
 def _reckon(recipe: Recipe, found: Look) -> Plan:

@@ -1,4 +1,4 @@
-"""The summary of a run, as it is told to a person."""
+"""The summary of a run, or of several that differ by their seeds, as it is told to a person."""
 
 from typing import Any
 
@@ -35,3 +35,29 @@ def show(summary: dict[str, Any]) -> str:
 def _figure(value: float | None) -> str:
     """Four decimals; `-` for what is not finite, which JSON has as null."""
     return "-" if value is None else f"{value:.4f}"
+
+
+def show_seeds(summary: dict[str, Any]) -> str:
+    """Means and standard deviations with each run's own, and which run the validation prefers."""
+    runs = summary["runs"]
+    seeds = ", ".join(str(one["seed"]) for one in runs)
+    lines = [
+        f"{summary['task']}  {summary['model']}  scored on the {summary['split']} data: mean and "
+        f"standard deviation of seeds {seeds}"
+    ]
+    for name, mean in summary["metrics"].items():
+        spread = summary["std"][name]
+        told = "" if spread is None else f" \N{PLUS-MINUS SIGN} {spread:.4f}"
+        each = ", ".join(f"{one['metrics'][name]:.4f}" for one in runs)
+        lines.append(f"  {name:<16} {mean:.4f}{told}  ({each})")
+    if (best := summary["best"]) is not None:
+        lines.append(
+            f"  best by the validation data: seed {best['seed']}, {best['metric']} "
+            f"{best['value']:.4f}: {best['output_dir']}"
+        )
+    train = summary["train"]
+    lines.append(
+        f"  {train['steps']} steps, {train['tokens']:,} tokens, {train['seconds']:.1f} s together"
+    )
+    lines.append(f"  {summary['output_dir']}")
+    return "\n".join(lines)

@@ -56,8 +56,13 @@ class Parts:
     train: Examples
 
 
-def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
+def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str, Any]:
     """Train what the recipe says.
+
+    Args:
+        recipe: as the user wrote it.
+        options: how it is started.
+        stay: the processes stay together, for another run.
 
     Returns:
         The summary (contract, "The run folder").
@@ -107,7 +112,8 @@ def run(recipe: Recipe, options: RunOptions) -> dict[str, Any]:
         )
     drop_replaced(claimed)
     summary = finish(session, trained)
-    processes.part()
+    if not stay:
+        processes.part()
     return summary
 
 

@@ -14,7 +14,7 @@ from lmkit.data.tables import read_table
 from lmkit.data.text import Reading, read_text
 from lmkit.errors import DataError
 
-_READERS: dict[Kind, Callable[[DataFile, Reading], Iterator[Row]]] = {
+READERS: dict[Kind, Callable[[DataFile, Reading], Iterator[Row]]] = {
     "text": read_text,
     "json": read_json,
     "jsonl": read_json_lines,
@@ -39,7 +39,7 @@ class FileSource(RowSource):
         """The rows of one file after the other."""
         for file in self.files:
             try:
-                yield from _READERS[file.kind](file, self.reading)
+                yield from READERS[file.kind](file, self.reading)
             except DataError as error:
                 refuse(error)
 

@@ -6,10 +6,13 @@ raises it. Inside `keeping_refusals` it is noted and the reader goes on behind t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from lmkit.errors import DataError
+
+RowT = TypeVar("RowT")
 
 MOST = 1000
 """Errors and places that are kept; further ones are counted."""
@@ -50,6 +53,18 @@ def keeping_refusals() -> Iterator[Refusals]:
         yield refusals
     finally:
         _kept.reset(token)
+
+
+def noting(refusals: Refusals, rows: Iterator[RowT]) -> Iterator[RowT]:
+    """The rows of a reader; what it cannot use it notes and passes over.
+
+    Unlike `keeping_refusals` this concerns no reader but this one, whoever else reads between two
+    of its rows, and in whatever thread.
+    """
+    context = copy_context()
+    context.run(_kept.set, refusals)
+    while (row := context.run(next, rows, None)) is not None:
+        yield row
 
 
 def refuse(error: DataError, origin: str | None = None) -> None:

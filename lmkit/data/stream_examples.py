@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from lmkit.data.ahead import Ahead
+from lmkit.data.background import Background
 from lmkit.data.cache import cache_dir, evict
 from lmkit.data.indexed import Indexed
 from lmkit.data.order import Permutation, branch
@@ -85,7 +85,7 @@ class StreamExamples:
         self._records: dict[int, dict[str, Any]] = {}
         self._path: Path | None = None
         self._opened: OrderedDict[int, Indexed] = OrderedDict()
-        self._ahead: Ahead[_Prepared] = Ahead()
+        self._ahead: Background[_Prepared] = Background()
         self._orders: dict[tuple[int, int], Ints | Permutation] = {}
         self._halfway: tuple[int, int] | None = None
         self._epoch: int

@@ -3,7 +3,9 @@
 import pytest
 
 from lmkit.commands import predict
+from lmkit.commands.few_shot import FewShot
 from lmkit.commands.predict import PredictOptions
+from lmkit.commands.zero_shot import ZeroShotOptions
 
 
 @pytest.fixture
@@ -20,12 +22,20 @@ def test_texts_are_arguments(cli, asked):
 
 
 def test_every_option(cli, asked):
-    words = "predict m --input f.csv --column body --output o.jsonl --batch-size 3 --json --quiet"
+    words = (
+        "predict m --input f.csv --column body --output o.jsonl --format csv --strict "
+        "--batch-size 3 --precision float32 --labels a,b --hypothesis {}! --examples e.csv "
+        "--shots 4 --seed 5 --json --quiet"
+    )
     assert cli(*words.split()).code == 0
     expected = PredictOptions(
-        input="f.csv", column="body", output="o.jsonl", batch_size=3, as_json=True
-    )
+        input="f.csv", column="body", output="o.jsonl", format="csv", strict=True, batch_size=3,
+        precision="float32", as_json=True,
+        zero_shot=ZeroShotOptions(("a", "b"), "{}!", examples=FewShot("e.csv", 4, 5)),
+    )  # fmt: skip
     assert asked == [("m", expected)]
+    assert cli("predict", "m", "a", "--labels", "a", "--multi-label").code == 0
+    assert asked[1][1].zero_shot == ZeroShotOptions(("a",), multi_label=True)
 
 
 def test_a_dash_is_standard_input(cli, asked):
@@ -44,3 +54,4 @@ def test_help_says_what_comes_out(cli):
     ended = cli("predict", "--help")
     assert ended.code == 0
     assert '{"text", "label", "scores"}' in ended.out
+    assert "does not stop the others" in " ".join(ended.out.split())

@@ -129,3 +129,23 @@ def test_a_finished_run_is_shown_and_nothing_is_started(
     monkeypatch.setattr(launch, "launch_if_asked", lambda *_: pytest.fail("launched"))
     assert cli("pretrain", recipe, "--resume", "--processes", "2").out == "shown: {'step': 9}\n"
     assert runs == []
+
+
+def test_seeds_are_handed_on_and_summed_up(
+    cli, recipe: Path, runs: list[tuple[Any, RunOptions]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def run_seeds(loaded: Any, options: RunOptions, count: int) -> dict[str, Any]:
+        seen.append((loaded.train.seed, options.resume, count))
+        return {"std": {}}
+
+    modules = {
+        "seeds": SimpleNamespace(run_seeds=run_seeds),
+        "summary": SimpleNamespace(show=None, show_seeds=lambda summary: f"all: {summary}"),
+    }
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, f"lmkit.commands.{name}", module)
+    assert cli("pretrain", recipe, "--seeds", "3", "--resume").out == "all: {'std': {}}\n"
+    assert seen == [(42, True, 3)]
+    assert runs == []

@@ -1,6 +1,6 @@
 """The summary as it is told to a person."""
 
-from lmkit.commands.summary import show
+from lmkit.commands.summary import show, show_seeds
 
 SUMMARY = {
     "task": "causal_lm",
@@ -42,4 +42,26 @@ def test_classes_the_verdict_and_the_kept_step_are_told() -> None:
         "  class         f1    support",
         "  sea       0.5000         12",
         "  step 8 is kept: the best loss on the validation data (1.4000) of 2 evaluations",
+    ]
+
+
+def test_several_seeds_with_each_runs_own() -> None:
+    runs = [
+        {"seed": seed, "metrics": {"accuracy": value}, "output_dir": f"o/seed-{seed}"}
+        for seed, value in ((1, 0.5), (2, 0.75))
+    ]
+    told = show_seeds(
+        {
+            "task": "classification", "model": "m", "split": "test", "runs": runs,
+            "metrics": {"accuracy": 0.625}, "std": {"accuracy": 0.1768},
+            "best": {"seed": 2, "metric": "macro_f1", "value": 0.7, "output_dir": "o/seed-2"},
+            "train": {"steps": 8, "tokens": 1000, "seconds": 2.5}, "output_dir": "o",
+        }
+    )  # fmt: skip
+    assert told.splitlines() == [
+        "classification  m  scored on the test data: mean and standard deviation of seeds 1, 2",
+        "  accuracy         0.6250 \N{PLUS-MINUS SIGN} 0.1768  (0.5000, 0.7500)",
+        "  best by the validation data: seed 2, macro_f1 0.7000: o/seed-2",
+        "  8 steps, 1,000 tokens, 2.5 s together",
+        "  o",
     ]

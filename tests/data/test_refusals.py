@@ -6,7 +6,7 @@ import pytest
 
 from lmkit.data.file_source import FileSource
 from lmkit.data.files import find_files
-from lmkit.data.refusals import MOST, Refusals, keeping_refusals, note_blank, refuse
+from lmkit.data.refusals import MOST, Refusals, keeping_refusals, note_blank, noting, refuse
 from lmkit.data.text import Reading
 from lmkit.errors import DataError
 
@@ -94,3 +94,17 @@ def test_no_more_are_held_than_anyone_reads() -> None:
             note_blank("x")
     assert refusals.count == refusals.blank_count == MOST + 7
     assert len(refusals.errors) == len(refusals.origins) == len(refusals.blank) == MOST
+
+
+def test_what_one_reader_refuses_is_noted_and_another_still_raises(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('x\n{"text": "a"}\ny\n{"text": "b"}\n')
+    refusals = Refusals()
+    reading = noting(refusals, source(tmp_path / "a.jsonl").read())
+    assert next(reading).values == {"text": "a"}
+    with pytest.raises(DataError, match=r"a\.jsonl:1:1: broken JSON"):
+        list(source(tmp_path / "a.jsonl").read())
+    assert [row.values for row in reading] == [{"text": "b"}]
+    assert [origin.rpartition("/")[2] for origin in refusals.origins] == [
+        "a.jsonl:1:1",
+        "a.jsonl:3:1",
+    ]

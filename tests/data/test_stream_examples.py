@@ -192,7 +192,7 @@ def test_the_next_shard_is_prepared_in_the_background_once_half_is_read():
     for position in range(4, 18):
         stream[0, position]
     stream[0, 18]  # the second epoch begins with the first shard again
-    assert threads == {0: "MainThread", 1: "lmkit-ahead", 2: "lmkit-ahead"}
+    assert threads == {0: "MainThread", 1: "lmkit-background", 2: "lmkit-background"}
     assert made == [0, 1, 2, 0]
 
 

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 ResultT = TypeVar("ResultT")
 
 
-class Ahead(Generic[ResultT]):
+class Background(Generic[ResultT]):
     """At most one piece of work at a time, known by a number."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class _Work(Generic[ResultT]):
         self._error: BaseException | None = None
         context = copy_context()  # the cache's folder may be one of the moment
         self._thread = threading.Thread(
-            target=context.run, args=(self._run, make), daemon=True, name="lmkit-ahead"
+            target=context.run, args=(self._run, make), daemon=True, name="lmkit-background"
         )
         self._thread.start()
 

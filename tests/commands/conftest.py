@@ -1,0 +1,46 @@
+"""A tiny classifier, and what `lmkit predict` says with it."""
+
+import copy
+import json
+
+import pytest
+import torch
+
+from lmkit.commands.predict import PredictOptions, predict
+from lmkit.models.loading import ModelLoader
+from lmkit.recipe.options.classification import ClassificationOptions
+from lmkit.recipe.sections import ModelSection
+from lmkit.tasks.classification import Classification
+
+
+@pytest.fixture
+def classifier(tmp_path, tiny_bert_tokenizer):
+    """A classifier of three labels with large random weights, as `save_pretrained` leaves it."""
+    sizes = {
+        "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "intermediate_size": 64, "max_position_embeddings": 64,
+    }  # fmt: skip
+    options = ClassificationOptions(name="classification", labels=["low", "mid", "high"])
+    tokenizer = copy.deepcopy(tiny_bert_tokenizer)
+    torch.manual_seed(0)
+    section = ModelSection(architecture="bert", config=sizes)
+    model = Classification(options).build_model(ModelLoader(section), tokenizer)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(4)
+    path = tmp_path / "classifier"
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return str(path)
+
+
+@pytest.fixture
+def lines(classifier, capsys):
+    """`lines(input=...)`: the parsed JSON lines of a call."""
+
+    def call(target=classifier, **options):
+        capsys.readouterr()
+        predict(target, PredictOptions(**options))
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return call
