@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lmkit.commands.output import check_output, open_output
+from lmkit.commands.subject import recipe_of
 from lmkit.generation.opening import open_for_writing
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt
@@ -38,7 +39,7 @@ def generate_lines(
         LmkitError: the model, a prompt or the output file cannot be used.
     """
     check_output(output)
-    writer = Writer(*open_for_writing(target), options)
+    writer = _writer(target, options)
     start, texts, tokens = time.perf_counter(), 0, 0
     replaced: set[str] = set()
     with open_output(output) as file:
@@ -71,7 +72,7 @@ def generate_text(target: str, prompts: Sequence[Prompt], options: GenerationOpt
     Raises:
         LmkitError: the model or a prompt cannot be used.
     """
-    writer = Writer(*open_for_writing(target), options)
+    writer = _writer(target, options)
     texts = len(prompts) * options.num_return_sequences
     if texts == 1 and options.num_beams == 1 and sys.stdout.isatty():
         if not writer.seq2seq:
@@ -82,6 +83,13 @@ def generate_text(target: str, prompts: Sequence[Prompt], options: GenerationOpt
     for place, answer in enumerate(writer.answers(prompts)):
         shown = answer.text if writer.seq2seq else answer.prompt.text + answer.text
         _show(("\n" if place else "") + shown + "\n")
+
+
+def _writer(target: str, options: GenerationOptions) -> Writer:
+    """The model of a target; what its recipe puts before every source (`source_prefix`) is too."""
+    recipe = recipe_of(target)
+    prefix = "" if recipe is None else getattr(recipe.task, "source_prefix", "")
+    return Writer(*open_for_writing(target), options, prefix=prefix)
 
 
 def _row(answer: Answer, several: bool) -> dict[str, Any]:

@@ -98,8 +98,9 @@ def optimizer_of(
 def check_metric(name: str, task: Task[Any], model: PreTrainedModel, scored: Examples) -> None:
     """Score a few examples and see that the metric by which the best is chosen is there."""
     task.attach(model)
+    tried = task.while_training(name)
     try:
-        rows = score(model, task, _First(scored), batch_size=1)
+        rows = score(model, tried, _First(scored), batch_size=1)
     finally:
         task.detach(model)
-    require_known_metric(name, task.metrics(rows))
+    require_known_metric(name, tried.metrics(rows))

@@ -193,17 +193,19 @@ def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None
 def _evaluator(session: Session) -> Callable[[], dict[str, float]]:
     """Scores the validation split; its examples are made when first asked for."""
     made: list[Examples] = []
+    metric = str(session.recipe.train.metric_for_best_model).removeprefix("eval_")
 
     def evaluate() -> dict[str, float]:
         assert session.splits.validation is not None  # else it was told before training
         if not made:
             made.append(session.scored(session.splits.validation))
+        task = session.task.while_training(metric)
         rows = score(
-            session.model, session.task, made[0],
+            session.model, task, made[0],
             batch_size=session.recipe.train.per_device_eval_batch_size,
             rank=session.processes.rank, world_size=session.processes.world_size,
         )  # fmt: skip
-        return session.task.metrics(rows)
+        return task.metrics(rows)
 
     return evaluate
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from transformers.models.auto.modeling_auto import (
 
 from lmkit.data.cache import cache_dir, entry
 from lmkit.data.mixture import text_of
-from lmkit.data.rows import Source, column
+from lmkit.data.rows import Source
 from lmkit.data.stream import Stream
 from lmkit.data.tokenizer_loading import as_made, told_as_tokenizer_error
 from lmkit.data.tokenizer_loading import load_tokenizer as load_tokenizer
+from lmkit.data.tokenizer_texts import TextColumns, texts_to_learn
 from lmkit.data.tokenizer_training import Kind, train_tokenizer
 from lmkit.errors import TokenizerError
 from lmkit.recipe.sections import Recipe, TokenizerTraining
@@ -32,6 +32,7 @@ LANGUAGE_MODELS = ("causal_lm", "masked_lm")
 NEEDED = {
     "masked": ("mask_token", "cls_token", "sep_token", "pad_token"),
     "causal": ("eos_token",),
+    "seq2seq": ("eos_token", "pad_token"),
 }
 _TRAIN = "or train one (tokenizer.train)"
 
@@ -51,8 +52,7 @@ def prepare_tokenizer(recipe: Recipe, train: Source) -> PreTrainedTokenizerBase:
     section = recipe.tokenizer
     kind = _kind(recipe)
     if section.train is not None:
-        columns = [getattr(recipe.task, f"{name}_column", None) for name in ("text", "tokens")]
-        tokenizer = _trained(section.train, kind, train, *columns)
+        tokenizer = _trained(section.train, kind, train, TextColumns.of(recipe.task))
     else:
         source = section.source or recipe.model.source
         assert source is not None, "a recipe has a tokenizer or a model that brings one"
@@ -141,9 +141,8 @@ def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
 
 
 def _trained(
-    section: TokenizerTraining, kind: Kind, train: Source, text_column: str | None,
-    tokens_column: str | None,
-) -> PreTrainedTokenizerBase:  # fmt: skip
+    section: TokenizerTraining, kind: Kind, train: Source, columns: TextColumns
+) -> PreTrainedTokenizerBase:
     """The tokenizer learned from a split, from the cache where it is there."""
     started = time.perf_counter()
     if isinstance(train, Stream):
@@ -152,16 +151,16 @@ def _trained(
     content = {
         "format": FORMAT,
         "source": text_of(train).fingerprint(),
-        "text_column": text_column,
+        "columns": columns,
         "kind": kind,
         "options": section.model_dump(),
-        **({} if tokens_column is None else {"tokens_column": tokens_column}),
     }
     key = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def write(folder: Path) -> dict[str, Any]:
-        texts = _texts(train, text_column, tokens_column)
-        learned = train_tokenizer(section, texts, model_max_length=1 << 20, kind=kind)
+        learned = train_tokenizer(
+            section, texts_to_learn(train, columns), model_max_length=1 << 20, kind=kind
+        )
         save_tokenizer(learned, folder)
         return {"content": content}
 
@@ -181,22 +180,10 @@ def _trained(
     return tokenizer
 
 
-def _texts(
-    train: Source, text_column: str | None, tokens_column: str | None = None
-) -> Iterator[str]:
-    """The text of each row, or its words; where no column is named, every one that holds text."""
-    for row in train.rows():
-        words = row.values.get(tokens_column) if tokens_column is not None else None
-        if isinstance(words, list):  # the task tells what is wrong with them
-            yield " ".join(map(str, words)).encode("utf-8", "replace").decode()
-        elif text_column is not None:
-            yield column(row, text_column)
-        else:
-            yield from (value for value in row.values.values() if isinstance(value, str))
-
-
 def _kind(recipe: Recipe) -> Kind:
     """Which special tokens a run needs: those of its task, else those of its architecture."""
+    if recipe.task.name == "seq2seq":
+        return "seq2seq"
     if recipe.task.name in LANGUAGE_MODELS:
         return "causal" if recipe.task.name == "causal_lm" else "masked"
     architecture = recipe.model.architecture

@@ -30,7 +30,7 @@ from lmkit.data.tokenizer_wordpiece import learn_wordpiece
 from lmkit.errors import TokenizerError
 from lmkit.recipe.sections import TokenizerTraining
 
-Kind = Literal["causal", "masked"]
+Kind = Literal["causal", "masked", "seq2seq"]
 
 END, PAD = "<|endoftext|>", "<|pad|>"
 MASKED = {
@@ -40,6 +40,7 @@ MASKED = {
     "sep_token": "[SEP]",
     "mask_token": "[MASK]",
 }
+SEQ2SEQ = {"pad_token": "<pad>", "eos_token": "</s>"}  # their ids are T5's too
 BYTE_SCORE = -1000.0  # bytes spell what no piece covers; a piece that fits always wins
 LONGEST_WORD = 100  # characters; WordPiece reads a longer word as unknown, as BERT does
 PART = 100_000  # characters of a long document that are handed over at a time
@@ -58,6 +59,7 @@ def train_tokenizer(
         model_max_length: The tokens that a model with this tokenizer takes.
         kind: `causal`: an end token (which also begins a text, as in GPT-2) and a padding token.
             `masked`: the five special tokens of BERT, and [CLS] text [SEP] around what is encoded.
+            `seq2seq`: padding and end tokens, the end behind what is encoded (as T5).
 
     Raises:
         TokenizerError: `vocab_size` does not even hold the special tokens and the alphabet.
@@ -73,7 +75,7 @@ def train_tokenizer(
         tokenizer_object=backend,
         model_max_length=model_max_length,
         clean_up_tokenization_spaces=False,
-        model_input_names=inputs if kind == "causal" else [inputs[0], "token_type_ids", inputs[1]],
+        model_input_names=[inputs[0], "token_type_ids", inputs[1]] if kind == "masked" else inputs,
         **special,
     )
 
@@ -87,6 +89,8 @@ def special_tokens(section: TokenizerTraining, kind: Kind) -> dict[str, str]:
     if kind == "masked":
         return dict(MASKED)
     special = {"bos_token": END, "eos_token": END, "pad_token": PAD}
+    if kind == "seq2seq":
+        special = dict(SEQ2SEQ)
     unknown = {"wordpiece": "[UNK]", "unigram": "<unk>"}.get(section.type)
     return special if unknown is None else {**special, "unk_token": unknown}
 
@@ -184,7 +188,13 @@ def _unigram(section: TokenizerTraining, texts: Iterator[str], special: list[str
 
 
 def _post_processor(backend: Tokenizer, kind: Kind, special: Mapping[str, str]) -> Any:
-    """What stands around an encoded text: nothing, or BERT's [CLS] and [SEP]."""
+    """What stands around an encoded text: nothing, BERT's [CLS] and [SEP], or T5's end."""
+    if kind == "seq2seq":
+        end = special["eos_token"]
+        return processors.TemplateProcessing(
+            single=f"$A:0 {end}:0", pair=f"$A:0 {end}:0 $B:1 {end}:1",
+            special_tokens=[(end, backend.token_to_id(end))],
+        )  # fmt: skip
     if kind == "causal":
         if isinstance(backend.model, models.BPE):
             return processors.ByteLevel(trim_offsets=False)

@@ -49,13 +49,23 @@ class Writer:
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
         options: GenerationOptions,
+        *,
+        prefix: str = "",
     ) -> None:
-        """Settle how to write; where sampling has no seed one is drawn and said."""
+        """Settle how to write; where sampling has no seed one is drawn and said.
+
+        Args:
+            model: causal or sequence-to-sequence, on its device.
+            tokenizer: the model's.
+            options: how to write.
+            prefix: put before every prompt that is read, as T5's `summarize: `; never shown.
+        """
         self.model = model
         self.tokenizer = tokenizer
         self.options = options
+        self.prefix = prefix
         self.strategy = _settle(options, model)
-        self.ends = _ends(model, tokenizer)
+        self.ends = end_tokens(model, tokenizer)
         self.seq2seq = bool(model.config.is_encoder_decoder)
         config = model.config if self.seq2seq else model.config.get_text_config()
         self.positions = usable_positions(config)
@@ -121,9 +131,10 @@ class Writer:
 
     def _encode(self, prompt: Prompt) -> list[int]:
         """The prompt's token ids: as the tokenizer begins a text, but without an end."""
-        ids = list(self.tokenizer(prompt.text)["input_ids"])
+        text = self.prefix + prompt.text
+        ids = list(self.tokenizer(text)["input_ids"])
         if not self.seq2seq:
-            plain = list(self.tokenizer(prompt.text, add_special_tokens=False)["input_ids"])
+            plain = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
             ids = _without_end(ids, plain)
         if not ids:
             start = start_token_id(self.tokenizer)
@@ -197,7 +208,7 @@ def _first(*values: float | None) -> float:
     return next(value for value in values if value is not None)
 
 
-def _ends(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     """The tokens that end a text: the model's own, else the tokenizer's end token or [SEP]."""
     for own in (
         model.generation_config.eos_token_id,

@@ -7,6 +7,7 @@ arXiv:2410.10989, section 3.2, and of Cut Cross-Entropy, arXiv:2411.09009).
 
 It replaces the model's output layer only where a probe shows that the model's own logits are the
 plain `hidden @ weight.T + bias`, but for a factor; models that cap them (Gemma 2) keep their own.
+BART and its kin add a row of constants (`final_logits_bias`) outside the layer: it counts as bias.
 Shape letters: N predicted positions, H width, V vocabulary.
 """
 
@@ -23,6 +24,7 @@ from lmkit.models.inspecting import probe_length, vocabulary_size
 CPU_CHUNK = 1 << 22  # logits held at once: 16 MB of float32, about a last-level cache
 GPU_CHUNK = 1 << 28  # large enough for full-sized matrix products
 TINY = 1e-30  # a probability below it would lose digits in float32
+CONSTANTS = "final_logits_bias"  # of BART, mBART, Marian, ...: (1, V)
 PROBE_LOGIT = 100.0
 PROBE_TOLERANCE = 1e-4  # of that
 
@@ -32,17 +34,27 @@ class OutputHead:
 
     def __init__(self, model: PreTrainedModel) -> None:
         layer: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call] # not annotated
+        self.model = model
         self.layer = layer
         self.replaces_logits = _is_plain(model, self.layer)
+
+    @property
+    def bias(self) -> Tensor | None:
+        """What is added to the logits: the layer's own, or the model's constants; (V,)."""
+        if self.layer.bias is not None:
+            own: Tensor = self.layer.bias
+            return own
+        constants = self.model._buffers.get(CONSTANTS)
+        return None if constants is None else constants[0]
 
     def attach(self) -> None:
         """Let the model return hidden states where it returned logits, if that is equal."""
         if self.replaces_logits:
-            self.layer.forward = _identity
+            _open(self.model, self.layer)
 
     def detach(self) -> None:
         """Give the model its own output layer back."""
-        self.layer.__dict__.pop("forward", None)
+        _close(self.model, self.layer)
 
     def loss(self, states: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
         """Summed cross-entropy in nats over the labels that are not IGNORED, with its gradient.
@@ -55,9 +67,7 @@ class OutputHead:
         """
         flat, gold = _rows(states, labels)
         if self.replaces_logits:
-            return linear_cross_entropy(
-                flat, self.layer.weight, self.layer.bias, gold, label_smoothing
-            )
+            return linear_cross_entropy(flat, self.layer.weight, self.bias, gold, label_smoothing)
         return functional.cross_entropy(
             flat.float(), gold, reduction="sum", label_smoothing=label_smoothing
         )
@@ -89,7 +99,7 @@ class OutputHead:
         """Logits (N, V) of rows the model returned: by the attached layer, or as they are."""
         if not self.replaces_logits:
             return states
-        return functional.linear(states, self.layer.weight, self.layer.bias)
+        return functional.linear(states, self.layer.weight, self.bias)
 
 
 def linear_cross_entropy(
@@ -211,6 +221,22 @@ def _identity(states: Tensor) -> Tensor:
     return states
 
 
+def _open(model: PreTrainedModel, layer: Any) -> None:
+    """The layer hands states through, and zero stands before the model's constants.
+
+    Both are set beside what the model holds, so that nothing that is saved changes.
+    """
+    layer.forward = _identity
+    if CONSTANTS in model._buffers:
+        model.__dict__[CONSTANTS] = torch.zeros(())
+
+
+def _close(model: PreTrainedModel, layer: Any) -> None:
+    """Undo `_open`."""
+    layer.__dict__.pop("forward", None)
+    model.__dict__.pop(CONSTANTS, None)
+
+
 @torch.no_grad()
 def _is_plain(model: PreTrainedModel, layer: Any) -> bool:
     """Whether the model's logits are `layer` of what enters it, shown on random tokens.
@@ -219,7 +245,8 @@ def _is_plain(model: PreTrainedModel, layer: Any) -> bool:
     seen; so the layer is made to give large ones. (A constant factor may stand before or after.)
     """
     is_linear = type(layer) is nn.Linear  # a subclass may do more
-    if not is_linear:
+    constants = model._buffers.get(CONSTANTS)
+    if not is_linear or (layer.bias is not None and constants is not None):
         return False
     training = model.training
     model.train(False)
@@ -227,16 +254,21 @@ def _is_plain(model: PreTrainedModel, layer: Any) -> bool:
     limit = min(vocabulary_size(model), int(layer.weight.shape[0]))
     shape = (2, probe_length(model.config))
     ids = torch.randint(0, limit, shape, generator=generator).to(layer.weight.device)
+    inputs = {"input_ids": ids}
+    if model.config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = ids
     try:
-        layer.forward = _identity
-        states = model(input_ids=ids).logits
+        _open(model, layer)
+        states = model(**inputs).logits
         if states.shape[-1] != layer.weight.shape[1]:
             return False
         plain = functional.linear(states, layer.weight, layer.bias)
         factor = PROBE_LOGIT / plain.abs().max().clamp(min=1e-6)
+        _close(model, layer)
         layer.forward = lambda x: functional.linear(x, layer.weight, layer.bias) * factor
-        own = model(input_ids=ids).logits
+        own = model(**inputs).logits
     finally:
-        layer.__dict__.pop("forward", None)
+        _close(model, layer)
         model.train(training)
-    return bool((own - plain * factor).abs().max() < PROBE_TOLERANCE * PROBE_LOGIT)
+    wanted = plain * factor if constants is None else plain * factor + constants
+    return bool((own - wanted).abs().max() < PROBE_TOLERANCE * PROBE_LOGIT)

@@ -29,14 +29,14 @@ def model_inputs(model: torch.nn.Module, batch: Mapping[str, Any]) -> dict[str, 
         model: the model, compiled or wrapped for several processes or not.
         batch: tensors by name, some of them (`labels`, `document`, `bytes`) only for the task.
     """
-    names = _parameters(type(_unwrapped(model)).forward)
+    names = _parameters(type(unwrapped(model)).forward)
     inputs = {key: value for key, value in batch.items() if key in names}
     if "use_cache" in names:
         inputs["use_cache"] = False
     return inputs
 
 
-def _unwrapped(model: torch.nn.Module) -> torch.nn.Module:
+def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
     """The model inside `torch.compile` and DistributedDataParallel, in either order."""
     while True:
         if isinstance(model, torch.nn.parallel.DistributedDataParallel):

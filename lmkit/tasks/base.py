@@ -139,6 +139,13 @@ class Task(ABC, Generic[OptionsT]):
         """
         return self.forward(model, batch)
 
+    def while_training(self, metric: str) -> "Task[OptionsT]":  # noqa: ARG002 - most score all
+        """The task as it scores the validation split between steps, the best by `metric` wanted.
+
+        A task that generates text may leave that out there, where the metric does not need it.
+        """
+        return self
+
     def count(self, batch: Batch) -> int:
         """The predicted items of a batch: the divisor that `loss` is summed for."""
         return int((batch["labels"] != IGNORED).sum())
@@ -236,10 +243,7 @@ class Task(ABC, Generic[OptionsT]):
         raise UsageError(f"a {self.options.name} model has nothing to predict; {instead}")
 
     def encode_again(self, row: Row, tokenizer: PreTrainedTokenizerBase) -> Features:
-        """The inputs of a training row whose texts were changed (`data.augment`), without labels.
-
-        For the tasks whose options say that they may be (`augments`).
-        """
+        """The inputs of a training row with other texts, for tasks whose options say `augments`."""
         raise NotImplementedError(f"{self.options.name}: augments without encode_again")
 
     def decode(self, outputs: Any, batch: Batch) -> list[dict[str, Any]]:

@@ -41,7 +41,8 @@ class MaskedLM(Task[MaskedLMOptions]):
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> MaskedLMOptions | None:
         """Pieces of all positions, for a model saved with a masked head."""
-        if saved_with_head(config, MODEL_FOR_MASKED_LM_MAPPING_NAMES):
+        encoder = not config.is_encoder_decoder  # BART's one class is in this list too
+        if encoder and saved_with_head(config, MODEL_FOR_MASKED_LM_MAPPING_NAMES):
             return MaskedLMOptions(name="masked_lm", block_size=positions)
         return None
 

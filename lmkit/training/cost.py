@@ -71,16 +71,18 @@ def flops_per_token(model: PreTrainedModel, sequence: int) -> int:
 
     6 for each weight that multiplies, and 12 L H T for attention, where there is any (Chowdhery et
     al. 2022, PaLM, appendix B, arXiv:2204.02311). A tied output layer multiplies, an embedding
-    table does not.
+    table does not. A token of an encoder-decoder goes through one of its halves: it is reckoned as
+    their mean.
     """
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     weights = sum(p.numel() for p in model.parameters() if p.ndim >= 2 and id(p) not in tables)
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call] # not annotated
     if head is not None and id(head.weight) in tables:
         weights += head.weight.numel()
-    config = model.config
-    layers = 0 if is_recurrent(model) else getattr(config, "num_hidden_layers", 0) or 0
-    width = getattr(config, "hidden_size", 0) or 0
+    if model.config.is_encoder_decoder:
+        weights //= 2
+    layers = 0 if is_recurrent(model) else _layers(model)
+    width = getattr(model.config, "hidden_size", 0) or 0
     return int(6 * weights + 12 * layers * width * sequence)
 
 
@@ -91,12 +93,22 @@ def activation_bytes(model: PreTrainedModel, micro_batch: int, sequence: int) ->
     arXiv:2205.05198, without the attention map, which fused kernels do not keep), here four bytes.
     A recurrent layer keeps its four gates, cell and output instead.
     """
-    layers = getattr(model.config, "num_hidden_layers", 0) or 0
     width = getattr(model.config, "hidden_size", 0) or 0
+    layers = _layers(model)
     if is_recurrent(model):
         directions = 2 if model.config.bidirectional else 1
-        return 6 * 4 * micro_batch * sequence * width * layers * directions
-    return 34 * 2 * micro_batch * sequence * width * layers
+        return int(6 * 4 * micro_batch * sequence * width * layers * directions)
+    return int(34 * 2 * micro_batch * sequence * width * layers)
+
+
+def _layers(model: PreTrainedModel) -> float:
+    """The layers that a token goes through: of an encoder-decoder the mean of its halves."""
+    config = model.config
+    layers = getattr(config, "num_hidden_layers", 0) or 0
+    if not config.is_encoder_decoder:
+        return layers
+    names = ("decoder_layers", "num_decoder_layers")
+    return (layers + next((getattr(config, n) for n in names if hasattr(config, n)), layers)) / 2
 
 
 def is_recurrent(model: PreTrainedModel) -> bool:

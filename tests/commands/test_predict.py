@@ -8,7 +8,7 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from transformers import AutoConfig, AutoModelForSequenceClassification, pipeline
+from transformers import AutoConfig, AutoModelForNextSentencePrediction, pipeline
 
 from lmkit.commands import asked
 from lmkit.commands.predict import PredictOptions, predict
@@ -150,10 +150,12 @@ def test_a_language_model_is_told_what_it_is_for(lines, tiny_gpt2_folder, tiny_b
 
 
 def test_a_head_that_no_task_knows_is_an_error(lines, classifier, tmp_path):
-    config = AutoConfig.from_pretrained(classifier, num_labels=1, problem_type="regression")
-    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "regression")
-    with pytest.raises(ModelError, match="BertForSequenceClassification, whose head is that of no"):
-        lines(str(tmp_path / "regression"), texts=["a"])
+    config = AutoConfig.from_pretrained(classifier)
+    AutoModelForNextSentencePrediction.from_config(config).save_pretrained(tmp_path / "next")
+    shutil.copy(f"{classifier}/tokenizer.json", tmp_path / "next")
+    shutil.copy(f"{classifier}/tokenizer_config.json", tmp_path / "next")
+    with pytest.raises(ModelError, match="BertForNextSentencePrediction, whose head is that of no"):
+        lines(str(tmp_path / "next"), texts=["a"])
 
 
 def test_texts_are_cleaned_as_those_of_the_run(lines, classifier, tmp_path):

@@ -126,6 +126,24 @@ def test_only_the_text_column_is_learned_from(source):
         prepare_tokenizer(recipe(options={"text_column": "body"}), source)
 
 
+def test_sources_and_targets_are_learned_from():
+    rows = [Row({"source": "abc", "target": "xyz", "path": "qqq"}, "a:1")] * 3
+
+    class Pairs:
+        name = "train"
+
+        def rows(self):
+            return iter(rows)
+
+        def fingerprint(self):
+            return "pairs"
+
+    made = prepare_tokenizer(recipe("seq2seq", {"architecture": "t5"}), Pairs())
+    assert made("abc")["input_ids"][-1] == made.eos_token_id
+    assert len(made("abc")["input_ids"]) == len(made("xyz")["input_ids"]) == 2
+    assert len(made("qqq")["input_ids"]) == 4  # its column was not read
+
+
 def test_added_tokens_are_counted_and_kept_whole(source, caplog):
     caplog.set_level("INFO")
     base = prepare_tokenizer(recipe(), source)

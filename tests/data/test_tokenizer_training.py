@@ -224,3 +224,13 @@ def test_the_same_text_gives_the_same_bytes_in_every_process(tmp_path, test_data
         subprocess.run(command, check=True, env=environment)
         outcomes.append({type_: files(folder / type_) for type_ in TYPES})
     assert outcomes[0] == outcomes[1] == outcomes[2]
+
+
+@pytest.mark.parametrize("kind_of_tokenizer", ["bpe", "byte", "wordpiece", "unigram"])
+def test_a_seq2seq_tokenizer_ends_each_text_as_t5_does(kind_of_tokenizer):
+    made = trained(kind_of_tokenizer, kind="seq2seq")
+    assert (made.pad_token_id, made.eos_token_id, made.bos_token_id) == (0, 1, None)
+    plain = made("the cat", add_special_tokens=False)["input_ids"]
+    assert made("the cat")["input_ids"] == [*plain, 1]
+    assert made("a", "b")["input_ids"].count(1) == 2
+    assert made.decode([*plain, 1, 0], skip_special_tokens=True).strip() == "the cat"

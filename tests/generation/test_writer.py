@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from lmkit.errors import ModelError, UsageError
 from lmkit.generation import writer as writer_module
 from lmkit.generation.options import GenerationOptions
-from lmkit.generation.prompts import from_arguments
+from lmkit.generation.prompts import Prompt, from_arguments
 from lmkit.generation.searching import Searcher
 from lmkit.generation.writer import Writer
 
@@ -215,3 +215,15 @@ def test_a_model_without_a_cache_writes_too(make_model, byte_tokenizer):
     assert isinstance(Writer(model, byte_tokenizer, GenerationOptions()).engine, Searcher)
     together = _answers(model, byte_tokenizer, seed=1)
     assert together == _answers(model, byte_tokenizer, seed=1, batch_size=1)
+
+
+def test_a_prefix_is_read_but_not_told(make_model, byte_tokenizer):
+    sizes = {"d_model": 32, "d_kv": 16, "d_ff": 64, "num_layers": 2, "num_heads": 2}
+    model = make_model(AutoModelForSeq2SeqLM, "t5", **sizes, decoder_start_token_id=256)
+    options = GenerationOptions(max_new_tokens=6)
+    prompts = [Prompt(0, "cat", "x")]
+    (found,) = Writer(model, byte_tokenizer, options, prefix="turn: ").answers(prompts)
+    (wanted,) = Writer(model, byte_tokenizer, options).answers([Prompt(0, "turn: cat", "x")])
+    (without,) = Writer(model, byte_tokenizer, options).answers(prompts)
+    assert found.prompt.text == "cat"
+    assert found.text == wanted.text != without.text

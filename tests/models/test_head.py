@@ -7,7 +7,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+)
 
 from lmkit.labels import IGNORED
 from lmkit.models.head import OutputHead, linear_cross_entropy
@@ -136,3 +141,39 @@ def test_ordinary_models_never_hold_the_logits():
     head.attach()
     assert head.replaces_logits
     assert model(input_ids=torch.arange(4)[None]).logits.shape == (1, 4, 32)
+
+
+PAIRED = {
+    "t5": {"d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_heads": 4},
+    "bart": {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 48,
+             "decoder_ffn_dim": 48, "encoder_attention_heads": 4, "decoder_attention_heads": 4},
+}  # fmt: skip
+PAIRED["marian"] = PAIRED["bart"]
+
+
+@pytest.mark.parametrize("name", PAIRED)
+def test_an_encoder_decoder_is_scored_with_its_constants(name):
+    ids = {"pad_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 0}
+    torch.manual_seed(0)
+    sizes = AutoConfig.for_model(name, vocab_size=67, **ids, **PAIRED[name])
+    model = AutoModelForSeq2SeqLM.from_config(sizes).eval()
+    if name != "t5":
+        model.final_logits_bias.normal_()
+    sources, labels = torch.randint(3, 67, (2, 2, 6))
+    labels[0, 4:] = IGNORED
+    read = model.prepare_decoder_input_ids_from_labels(labels)
+    own = model(input_ids=sources, decoder_input_ids=read).logits
+    wanted = functional.cross_entropy(own.flatten(0, 1), labels.flatten(), reduction="sum")
+    kept = {key: value.clone() for key, value in model.state_dict().items()}
+    head = OutputHead(model)
+    assert head.replaces_logits
+    head.attach()
+    states = model(input_ids=sources, decoder_input_ids=read).logits
+    assert states.shape[-1] == 32
+    torch.testing.assert_close(head.loss(states, labels), wanted)
+    torch.testing.assert_close(head.score(states, labels)[0].sum(), wanted)
+    for key, value in model.state_dict().items():  # as it would be saved now
+        assert torch.equal(value, kept[key]), key
+    head.detach()
+    again = model(input_ids=sources, decoder_input_ids=read).logits
+    assert torch.equal(again, own)

@@ -29,7 +29,7 @@ def test_where_a_key_is_at_home() -> None:
     assert homes("learning_rate") == ["under `train`"]
     assert homes("output_dir") == ["at the top of the recipe"]
     assert homes("vocab_size") == ["under `tokenizer.train`"]
-    assert homes("labels") == ["under `task` (of classification)"]
+    assert homes("labels") == ["under `task` (of classification, ner)"]
     assert homes("nonsense") == []
 
 

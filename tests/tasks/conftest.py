@@ -8,9 +8,10 @@ import torch
 
 from lmkit import tasks
 from lmkit.data.rows import Row
+from lmkit.data.tokenizer_training import train_tokenizer
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.classification import ClassificationOptions
-from lmkit.recipe.sections import ModelSection
+from lmkit.recipe.sections import ModelSection, TokenizerTraining
 
 LABELED = (
     ("the cat sat on the mat and looked at the dog and ran up the hill", "b"),
@@ -73,6 +74,30 @@ def texts():
         "a", "the house", long * 4, "zwölf boxkämpfer ✓", "one cat and one dog", "the house",
         long, "she reads a book by the door of the house", "q", long * 2 + "x",
     ]  # fmt: skip
+
+
+class Pairs(Listed):
+    """Rows of sources with targets."""
+
+    def __init__(self, pairs, name="train"):
+        super().__init__(pairs, name)
+
+    def rows(self):
+        for number, (source, target) in enumerate(self.texts, start=1):
+            yield Row({"source": source, "target": target}, f"{self.name}.jsonl:{number}")
+
+
+@pytest.fixture(scope="session")
+def paired():
+    """A function from (source, target) to a split."""
+    return Pairs
+
+
+@pytest.fixture(scope="session")
+def pair_tokenizer(texts):
+    """Unigram pieces of the texts; padding is 0, the end 1, and every text is ended."""
+    section = TokenizerTraining(type="unigram", vocab_size=320)
+    return train_tokenizer(section, texts, model_max_length=512, kind="seq2seq")
 
 
 class Labeled(Listed):

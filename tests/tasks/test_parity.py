@@ -34,14 +34,27 @@ MASKED = {
     "electra": ENCODER,
     "modernbert": SIZES | {"intermediate_size": 32},
 }  # fmt: skip
-CASES = [("causal_lm", name) for name in CAUSAL] + [("masked_lm", name) for name in MASKED]
+SEQ2SEQ = {
+    "t5": {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2,
+           "dropout_rate": 0.0},
+    "bart": {"d_model": 16, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 32,
+             "decoder_ffn_dim": 32, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
+             "dropout": 0.0},
+}  # fmt: skip
+BLOCKS = {"block_size": 24, "packing": "none"}
+OPTIONS_OF = {"seq2seq": {"max_source_length": 24, "max_target_length": 12}}
+TOKENIZERS = {
+    "causal_lm": "tiny_tokenizer", "masked_lm": "tiny_bert_tokenizer", "seq2seq": "pair_tokenizer",
+}  # fmt: skip
+CASES = [("seq2seq", name) for name in SEQ2SEQ]
+CASES += [("causal_lm", name) for name in CAUSAL] + [("masked_lm", name) for name in MASKED]
 
 
 def trained(name, architecture, tokenizer, source, micro, folder):
     """Losses and weights of four steps of eight documents."""
-    task = tasks.build(OPTIONS[name](name=name, block_size=24, packing="none"))
+    task = tasks.build(OPTIONS[name](name=name, **OPTIONS_OF.get(name, BLOCKS)))
     torch.manual_seed(0)
-    config = {**CAUSAL, **MASKED}[architecture]
+    config = {**CAUSAL, **MASKED, **SEQ2SEQ}[architecture]
     loader = ModelLoader(ModelSection(architecture=architecture, config=config))
     model = task.build_model(loader, tokenizer)
     examples = task.examples(source, tokenizer, seed=0, training=True)
@@ -68,10 +81,11 @@ def trained(name, architecture, tokenizer, source, micro, folder):
 
 
 @pytest.mark.parametrize(("name", "architecture"), CASES)
-def test_accumulation_changes_nothing(name, architecture, request, listed, texts, tmp_path):
-    fixture = "tiny_tokenizer" if name == "causal_lm" else "tiny_bert_tokenizer"
-    tokenizer = copy.deepcopy(request.getfixturevalue(fixture))
-    source = listed(texts * 2)
+def test_accumulation_changes_nothing(name, architecture, request, texts, tmp_path):
+    tokenizer = copy.deepcopy(request.getfixturevalue(TOKENIZERS[name]))
+    source = request.getfixturevalue("listed")(texts * 2)
+    if name == "seq2seq":
+        source = request.getfixturevalue("paired")([*zip(texts, texts[::-1], strict=True)] * 2)
     whole, weights = trained(name, architecture, tokenizer, source, 8, tmp_path / "8")
     assert len(whole) == 4
     assert whole[0] != pytest.approx(whole[-1], abs=1e-3)  # something is learned at all

@@ -3,7 +3,12 @@
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+)
 
 from lmkit.recipe.train import TrainSection
 from lmkit.training import cost
@@ -132,3 +137,18 @@ def test_the_peak_is_that_of_this_machine(monkeypatch):
             a @ a
     best = min(e.time_range.elapsed_us() for e in profile.events() if e.name == "aten::mm")
     assert 0.1 < peak / (2 * 512**3 / (best * 1e-6)) < 10
+
+
+@pytest.mark.parametrize("layers", [(3, 3), (4, 2)])
+def test_an_encoder_decoder_is_reckoned_as_the_mean_of_its_halves(layers):
+    encoder, decoder = layers
+    keys = {
+        "vocab_size": 200, "d_model": 64, "d_kv": 16, "d_ff": 128, "num_heads": 4,
+        "num_layers": encoder, "num_decoder_layers": decoder,
+    }  # fmt: skip
+    config = AutoConfig.for_model("t5", **keys)
+    model = AutoModelForSeq2SeqLM.from_config(config, attn_implementation="eager")
+    with FlopCounterMode(display=False) as forward:
+        model(input_ids=tokens(), decoder_input_ids=tokens())
+    reckoned = cost.flops_per_token(model, LENGTH) * 2 * BATCH * LENGTH
+    assert reckoned == pytest.approx(3 * forward.get_total_flops(), rel=0.2)

@@ -1,0 +1,60 @@
+"""Options of `seq2seq`: write a target text for each source text."""
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from lmkit.recipe.base import TaskOptions
+
+TextMetric = Literal["rouge", "bleu", "chrf"]
+
+
+class Seq2SeqOptions(TaskOptions):
+    """Translation, summarization and whatever else answers a text with a text."""
+
+    name: Literal["seq2seq"]
+    """The task."""
+    source_column: str = "source"
+    """The column of the text that is read."""
+    target_column: str = "target"
+    """The column of the text that is to be written."""
+    source_prefix: str = ""
+    """Put before every source text, as T5 was trained with (`"summarize: "`)."""
+    max_source_length: int = Field(default=512, ge=2)
+    """Tokens a source may have; the rest is cut off, and the share of cut texts is reported. Left
+    out, fewer where the model has fewer positions."""
+    max_target_length: int = Field(default=128, ge=2)
+    """Tokens a target is learned and scored with, the end token included; the rest is cut off.
+    Generated texts are held against the whole target."""
+    metrics: list[TextMetric] = Field(default=["rouge", "bleu", "chrf"], min_length=1)
+    """What generated texts are measured by: `rouge` (summaries: rouge1, rouge2, rougeL), `bleu`
+    and `chrf` (translations)."""
+    max_new_tokens: int | None = Field(default=None, ge=1)
+    """Tokens a generated text may have; left out, `max_target_length`."""
+    num_beams: int | None = Field(default=None, ge=1)
+    """Beams of the search by which texts are generated; 1 takes the likeliest token each time.
+    Left out, what the model's own generation config says, else 1."""
+    no_repeat_ngram_size: int | None = Field(default=None, ge=0)
+    """No so many tokens in a row come twice in a generated text; 0 is off. Left out, as the
+    model's own generation config says, else off."""
+    length_penalty: float | None = None
+    """Above 0 favors long texts in a beam search, below 0 short ones. Left out, as the model's own
+    generation config says, else 1."""
+    generate_on_validation: bool = False
+    """Generate texts at every evaluation during training too, which costs many times what the
+    `loss` does. The evaluation at the end always does, and so do all where
+    `train.metric_for_best_model` asks for a metric of generated text."""
+
+    @field_validator("metrics")
+    @classmethod
+    def _distinct(cls, metrics: list[str]) -> list[str]:
+        if twice := [name for name in metrics if metrics.count(name) > 1]:
+            raise ValueError(f"task.metrics: `{twice[0]}` is named more than once")
+        return metrics
+
+    @field_validator("target_column")
+    @classmethod
+    def _another(cls, target: str, info: ValidationInfo) -> str:
+        if target == info.data.get("source_column"):
+            raise ValueError(f"task.target_column: `{target}` is the source column too")
+        return target
