@@ -32,7 +32,8 @@ class ModelSection(Section):
     source: Name | None = None
     """A model folder, a run folder or a hub name to start from."""
     architecture: Name | None = None
-    """A model type of transformers (`gpt2`, `bert`, `llama`, ...), built with random weights."""
+    """A model type of transformers (`gpt2`, `bert`, `llama`, ...), or `lstm`; built with random
+    weights."""
     config: dict[str, Any] = Field(default_factory=dict)
     """Keys of the model's configuration class; with `source` they override what the source has."""
     revision: str | None = None
