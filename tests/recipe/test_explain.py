@@ -144,7 +144,8 @@ def test_the_nearest_of_other_names() -> None:
         ("task:", "1:1: task: found null; allowed: a mapping"),
         (
             "task: {name: causal_lm, labels: [a, b]}",
-            "1:25: task.labels: unknown key; `labels` belongs under `task` (of classification, ner)",
+            "1:25: task.labels: unknown key; `labels` belongs under `task` (of classification, "
+            "ner)",
         ),
         (
             "task: {name: classification, labels: [a]}",
