@@ -8,15 +8,19 @@ import logging
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from lmkit.commands.output import check_output, open_output
 from lmkit.commands.subject import recipe_of
+from lmkit.data.chat_template import ChatTemplate
 from lmkit.generation.opening import open_for_writing
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt
 from lmkit.generation.writer import Answer, Writer
 
+CHATS = ("chat", "preference")
+"""The tasks whose models answer in the turns of a chat template."""
 OWN_COLUMNS = ("index", "prompt", "sequence", "text")
 
 logger = logging.getLogger(__name__)
@@ -66,8 +70,8 @@ def generate_lines(
 def generate_text(target: str, prompts: Sequence[Prompt], options: GenerationOptions) -> None:
     """Texts for people on standard output: the prompt and its continuation, a blank line between.
 
-    One text on a terminal is shown while it is written. A sequence-to-sequence model's text is
-    shown without the prompt, which it answers and does not continue.
+    One text on a terminal is shown while it is written. The text of a sequence-to-sequence model,
+    or of one that was fine-tuned to chat, is shown without the prompt, which it answers.
 
     Raises:
         LmkitError: the model or a prompt cannot be used.
@@ -75,21 +79,33 @@ def generate_text(target: str, prompts: Sequence[Prompt], options: GenerationOpt
     writer = _writer(target, options)
     texts = len(prompts) * options.num_return_sequences
     if texts == 1 and options.num_beams == 1 and sys.stdout.isatty():
-        if not writer.seq2seq:
+        if writer.continues:
             _show(prompts[0].text)
         for _ in writer.answers(prompts, on_text=_show):
             _show("\n")
         return
     for place, answer in enumerate(writer.answers(prompts)):
-        shown = answer.text if writer.seq2seq else answer.prompt.text + answer.text
+        shown = answer.prompt.text + answer.text if writer.continues else answer.text
         _show(("\n" if place else "") + shown + "\n")
 
 
 def _writer(target: str, options: GenerationOptions) -> Writer:
-    """The model of a target; what its recipe puts before every source (`source_prefix`) is too."""
+    """The model of a target, asked as its run taught it: in turns of a chat, or with a prefix.
+
+    Raises:
+        LmkitError: the model cannot be used.
+    """
+    model, tokenizer = open_for_writing(target)
     recipe = recipe_of(target)
     prefix = "" if recipe is None else getattr(recipe.task, "source_prefix", "")
-    return Writer(*open_for_writing(target), options, prefix=prefix)
+    if recipe is None or recipe.task.name not in CHATS or tokenizer.chat_template is None:
+        return Writer(model, tokenizer, options, prefix=prefix)
+    if getattr(recipe.task, "chat_template", None) == "none":
+        return Writer(model, tokenizer, options)
+    template = ChatTemplate(tokenizer)
+    system = getattr(recipe.task, "system", None)
+    logger.info("each prompt is a user's message, answered by the chat template of the model")
+    return Writer(model, tokenizer, options, ask=partial(template.question, system=system))
 
 
 def _row(answer: Answer, several: bool) -> dict[str, Any]:

@@ -13,11 +13,10 @@ from lmkit import tasks
 from lmkit.commands.examples import training_examples
 from lmkit.commands.rehearse import rehearse
 from lmkit.data.cache import reading_only, scratch
-from lmkit.data.doctor.examine import texts_of
 from lmkit.data.limits import token_limit
 from lmkit.data.mixed import MixedExamples
 from lmkit.data.mixture import Mixture, epoch_sizes, parts_of, text_of
-from lmkit.data.rows import Row, Source
+from lmkit.data.rows import Row, Source, texts_in
 from lmkit.data.sources import open_splits
 from lmkit.data.standard_input import with_standard_input
 from lmkit.data.stream import Stream, beginning
@@ -163,4 +162,4 @@ def _epoch(train: Source, examples: Examples, scales: Sequence[float]) -> tuple[
 
 def _size(row: Row) -> int:
     """UTF-8 bytes of the texts of a row."""
-    return sum(len(text.encode("utf-8", "replace")) for text in texts_of(row, None))
+    return sum(len(text.encode("utf-8", "replace")) for text in texts_in(row.values))

@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from lmkit.data.refusals import note_blank
@@ -188,6 +188,18 @@ def number(row: Row, name: str) -> float:
             "numbers (for labels: task.problem: single_label)"
         )
     return found
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a value, however deep: of messages what they say and who says it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from texts_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts_in(item)
 
 
 def digest(row: Row, text_column: str | None) -> int:

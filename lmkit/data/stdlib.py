@@ -17,6 +17,7 @@ from typing import Any
 
 from lmkit.data.fingerprint import combined
 from lmkit.data.rows import Row, Splits
+from lmkit.data.stdlib_chat import chat_rows, preference_rows
 from lmkit.data.stdlib_entities import entity_rows
 from lmkit.data.stdlib_files import SPLITS, library, modules
 from lmkit.data.stdlib_functions import summary_rows
@@ -185,4 +186,6 @@ _ROWS: dict[str, Callable[[str], Iterator[Row]]] = {
     "multiple_choice": choice_rows,
     "seq2seq": summary_rows,
     "qa": _question_rows,
+    "chat": chat_rows,
+    "preference": preference_rows,
 }

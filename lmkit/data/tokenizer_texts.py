@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lmkit.data.rows import Source, column
+from lmkit.data.rows import Source, column, texts_in
 from lmkit.recipe.base import TaskOptions
 
 
@@ -11,7 +11,7 @@ class TextColumns(NamedTuple):
     """What of a row is text to a task."""
 
     texts: tuple[str, ...]
-    """The columns of text; none where the task names none, and every text of a row is read."""
+    """The columns of text; none where the task names none, and every text in a row is read."""
     words: str | None
     """The column of a list of words, which a row may hold instead."""
 
@@ -32,4 +32,4 @@ def texts_to_learn(train: Source, columns: TextColumns) -> Iterator[str]:
         elif columns.texts:
             yield from (column(row, name) for name in columns.texts)
         else:
-            yield from (value for value in row.values.values() if isinstance(value, str))
+            yield from texts_in(row.values)

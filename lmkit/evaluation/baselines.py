@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmkit.evaluation.perplexity import bits_per_byte, perplexity
-from lmkit.evaluation.tallies import Tallies, figures
 from lmkit.labels import IGNORED
 
 Counts = NDArray[np.int64]
@@ -161,27 +160,6 @@ def masked_unigram(train: Counts, scored: Targets) -> dict[str, float]:
     loss = _unigram_nll(train, scored.counts) / total
     right = int(scored.counts[int(train.argmax())])
     return {"loss": loss, "perplexity": perplexity(loss), "accuracy": right / total}
-
-
-def majority(train: Counts, gold: ArrayLike) -> dict[str, float]:
-    """Always the commonest training class; its `loss` is that of the (add-one) class prior.
-
-    Args:
-        train: rows of each class in the training data, (C,).
-        gold: class ids of the scored rows, (N,) in [0, C).
-
-    Returns:
-        `loss` (nats a row), `accuracy` and `macro_f1` (shares).
-    """
-    met = np.bincount(np.asarray(gold, np.int64), minlength=len(train))  # (C,)
-    guess = int(train.argmax())
-    guessed, right = np.zeros_like(met), np.zeros_like(met)
-    guessed[guess], right[guess] = met.sum(), met[guess]
-    return {
-        "loss": _unigram_nll(train, met) / int(met.sum()),
-        "accuracy": int(met[guess]) / int(met.sum()),
-        "macro_f1": float(figures(Tallies(right, met, guessed))["macro_f1"]),
-    }
 
 
 def prior(train: ArrayLike, rows: int) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ batches, written, and given back in their own order.
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -51,6 +51,7 @@ class Writer:
         options: GenerationOptions,
         *,
         prefix: str = "",
+        ask: Callable[[str], list[int]] | None = None,
     ) -> None:
         """Settle how to write; where sampling has no seed one is drawn and said.
 
@@ -59,6 +60,8 @@ class Writer:
             tokenizer: the model's.
             options: how to write.
             prefix: put before every prompt that is read, as T5's `summarize: `; never shown.
+            ask: the token ids that ask for an answer to a prompt, of a model that answers in the
+                turns of a chat; None for one that continues the prompt itself.
         """
         self.model = model
         self.tokenizer = tokenizer
@@ -66,6 +69,7 @@ class Writer:
         self.prefix = prefix
         self.strategy = _settle(options, model)
         self.ends = end_tokens(model, tokenizer)
+        self.ask = ask
         self.seq2seq = bool(model.config.is_encoder_decoder)
         config = model.config if self.seq2seq else model.config.get_text_config()
         self.positions = usable_positions(config)
@@ -77,6 +81,11 @@ class Writer:
             self.engine = Searcher(
                 model, tokenizer, self.strategy, self.ends, beams=options.num_beams
             )
+
+    @property
+    def continues(self) -> bool:
+        """Whether the text goes on with the prompt; else it answers it."""
+        return not self.seq2seq and self.ask is None
 
     def answers(self, prompts: Iterable[Prompt], on_text: OnText | None = None) -> Iterator[Answer]:
         """The texts of all prompts, in the order of the prompts.
@@ -132,8 +141,8 @@ class Writer:
     def _encode(self, prompt: Prompt) -> list[int]:
         """The prompt's token ids: as the tokenizer begins a text, but without an end."""
         text = self.prefix + prompt.text
-        ids = list(self.tokenizer(text)["input_ids"])
-        if not self.seq2seq:
+        ids = self.ask(text) if self.ask else list(self.tokenizer(text)["input_ids"])
+        if not self.seq2seq and not self.ask:
             plain = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
             ids = _without_end(ids, plain)
         if not ids:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
 from lmkit.labels import IGNORED
@@ -71,6 +72,31 @@ class OutputHead:
         return functional.cross_entropy(
             flat.float(), gold, reduction="sum", label_smoothing=label_smoothing
         )
+
+    def nll(self, states: Tensor, labels: Tensor) -> Tensor:
+        """The nll of each label in nats, with its gradient: float32 like `labels`, 0 where IGNORED.
+
+        For objectives that are no plain sum of them. Logits are made anew in the backward pass, a
+        chunk at a time, and never kept.
+        """
+        wanted = labels != IGNORED
+        flat, gold = states[wanted], labels[wanted]
+        width = self.layer.weight.shape[0] if self.replaces_logits else flat.shape[-1]
+        size = _chunk(flat.device, width)
+        parts = [
+            checkpoint(
+                self._nll, flat[start : start + size], gold[start : start + size],
+                use_reentrant=False, preserve_rng_state=False,
+            )
+            for start in range(0, len(gold), size)
+        ]  # fmt: skip
+        found = torch.cat(parts) if parts else flat.sum(-1).float()
+        return torch.zeros(labels.shape, device=labels.device).masked_scatter(wanted, found)
+
+    def _nll(self, flat: Tensor, gold: Tensor) -> Tensor:
+        """(N,) from states (N, H) and labels (N,)."""
+        logits = self.layer_logits(flat).float()
+        return functional.cross_entropy(logits, gold, reduction="none")
 
     @torch.no_grad()
     def score(self, states: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -237,9 +237,9 @@ class Task(ABC, Generic[OptionsT]):
             UsageError: the task has nothing to predict.
             DataError: a row holds no text; it is named.
         """
-        instead = {"causal_lm": "write with it: lmkit generate"}.get(
-            self.options.name, "fine-tune it for a task first: lmkit finetune"
-        )
+        writes = self.options.name in ("causal_lm", "chat", "preference")
+        instead = "fine-tune it for a task first: lmkit finetune"
+        instead = "write with it: lmkit generate" if writes else instead
         raise UsageError(f"a {self.options.name} model has nothing to predict; {instead}")
 
     def encode_again(self, row: Row, tokenizer: PreTrainedTokenizerBase) -> Features:

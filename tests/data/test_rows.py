@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from lmkit.data.rows import Row, column, digest, label, number, several
+from lmkit.data.rows import Row, column, digest, label, number, several, texts_in
 from lmkit.errors import DataError
 
 
@@ -104,3 +104,8 @@ def test_what_is_no_number_is_named():
     )
     assert "holds a list, not a number" in error(number, {"score": [1]}, "score")
     assert "holds 'inf', not a number" in error(number, {"score": "inf"}, "score")
+
+
+def test_texts_are_found_however_deep():
+    value = {"a": "one", "b": [{"c": "two", "d": 3}, ["three", None]]}
+    assert list(texts_in(value)) == ["one", "two", "three"]

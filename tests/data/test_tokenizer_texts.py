@@ -37,4 +37,5 @@ def test_words_instead_of_a_text():
 
 def test_a_task_without_a_text_column_reads_every_text():
     options = MultipleChoiceOptions(name="multiple_choice")
-    assert learned(options, {"question": "a", "answer": "b", "number": 3}) == ["a", "b"]
+    row = {"question": "a", "choices": ["b", "c"], "answer": "b", "number": 3}
+    assert learned(options, row) == ["a", "b", "c", "b"]

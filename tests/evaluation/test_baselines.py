@@ -6,12 +6,10 @@ import zlib
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import f1_score
 
 from lmkit.evaluation.baselines import (
     Targets,
     causal_unigram,
-    majority,
     masked_unigram,
     prior,
     prior_odds,
@@ -83,20 +81,6 @@ def test_masked_unigram_guesses_the_commonest_training_token():
     found = masked_unigram(np.array([1, 9, 3]), Targets(np.array([6, 2, 2]), 0))
     assert found["accuracy"] == pytest.approx(0.2)
     assert found["perplexity"] == pytest.approx(math.exp(found["loss"]))
-
-
-def test_majority_agrees_with_scikit_learn():
-    random = np.random.default_rng(1)
-    train, gold = random.integers(0, 3, 90), random.integers(0, 3, 40)
-    dummy = DummyClassifier(strategy="most_frequent").fit(np.zeros((90, 1)), train)
-    predicted = dummy.predict(np.zeros((40, 1)))
-    found = majority(np.bincount(train, minlength=3), gold)
-    assert found["accuracy"] == pytest.approx((predicted == gold).mean())
-    assert found["macro_f1"] == pytest.approx(
-        f1_score(gold, predicted, labels=range(3), average="macro", zero_division=0)
-    )
-    prior = (np.bincount(train, minlength=3) + 1) / 93
-    assert found["loss"] == pytest.approx(-np.log(prior[gold]).mean())
 
 
 def test_a_prior_is_that_of_scikit_learn_with_one_more_row_of_each_class():

@@ -177,3 +177,28 @@ def test_an_encoder_decoder_is_scored_with_its_constants(name):
     head.detach()
     again = model(input_ids=sources, decoder_input_ids=read).logits
     assert torch.equal(again, own)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "gemma2"])
+def test_nll_of_each_position_has_the_gradient_of_torch_s(architecture, monkeypatch):
+    """Also where it is made chunk by chunk, and for a model that keeps its own logits."""
+    monkeypatch.setattr("lmkit.models.head.CPU_CHUNK", 16 * 67)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config(architecture, CAUSAL[architecture])).eval()
+    ids = torch.randint(67, (3, 20))
+    labels = torch.where(torch.rand(3, 20) < 0.7, torch.randint(67, (3, 20)), IGNORED)
+    weights = torch.randn(3, 20)  # no plain sum
+
+    head = OutputHead(model)
+    head.attach()
+    ours = head.nll(model(ids, use_cache=False).logits, labels)
+    (ours * weights).sum().backward()
+    grads = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    head.detach()
+    model.zero_grad()
+    logits = model(ids, use_cache=False).logits
+    theirs = functional.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
+    (theirs * weights).sum().backward()
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(grads[name], parameter.grad, atol=1e-5, rtol=1e-4)

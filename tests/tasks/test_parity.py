@@ -7,6 +7,7 @@ import torch
 from transformers.trainer_callback import PrinterCallback
 
 from lmkit import tasks
+from lmkit.data.rows import Row
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options import OPTIONS
 from lmkit.recipe.sections import ModelSection
@@ -42,12 +43,34 @@ SEQ2SEQ = {
              "dropout": 0.0},
 }  # fmt: skip
 BLOCKS = {"block_size": 24, "packing": "none"}
-OPTIONS_OF = {"seq2seq": {"max_source_length": 24, "max_target_length": 12}}
-TOKENIZERS = {
-    "causal_lm": "tiny_tokenizer", "masked_lm": "tiny_bert_tokenizer", "seq2seq": "pair_tokenizer",
-}  # fmt: skip
+OPTIONS_OF = {
+    "seq2seq": {"max_source_length": 24, "max_target_length": 12},
+    "chat": {"max_length": 48, "chat_template": "chatml"},
+    "preference": {"max_length": 48, "reference": "none"},
+}
+TOKENIZERS = {"masked_lm": "tiny_bert_tokenizer", "seq2seq": "pair_tokenizer"}
+CHATS = ["chat", "preference"]
 CASES = [("seq2seq", name) for name in SEQ2SEQ]
 CASES += [("causal_lm", name) for name in CAUSAL] + [("masked_lm", name) for name in MASKED]
+CASES += [(name, architecture) for name in CHATS for architecture in ("gpt2", "llama")]
+
+
+class Talks:
+    """Questions with two answers each, as rows of `chat` and of `preference`."""
+
+    name = "train"
+
+    def __init__(self, texts):
+        self.texts = texts
+
+    def rows(self):
+        for number, text in enumerate(self.texts):
+            values = {"prompt": text[:30], "completion": text[-20:], "chosen": text[-20:] + "!",
+                      "rejected": text[:10] + "?"}  # fmt: skip
+            yield Row(values, f"row {number}")
+
+    def fingerprint(self):
+        return repr(self.texts)
 
 
 def trained(name, architecture, tokenizer, source, micro, folder):
@@ -82,10 +105,12 @@ def trained(name, architecture, tokenizer, source, micro, folder):
 
 @pytest.mark.parametrize(("name", "architecture"), CASES)
 def test_accumulation_changes_nothing(name, architecture, request, texts, tmp_path):
-    tokenizer = copy.deepcopy(request.getfixturevalue(TOKENIZERS[name]))
+    tokenizer = copy.deepcopy(request.getfixturevalue(TOKENIZERS.get(name, "tiny_tokenizer")))
     source = request.getfixturevalue("listed")(texts * 2)
     if name == "seq2seq":
         source = request.getfixturevalue("paired")([*zip(texts, texts[::-1], strict=True)] * 2)
+    elif name in CHATS:
+        source = Talks(texts * 2)
     whole, weights = trained(name, architecture, tokenizer, source, 8, tmp_path / "8")
     assert len(whole) == 4
     assert whole[0] != pytest.approx(whole[-1], abs=1e-3)  # something is learned at all

@@ -7,7 +7,7 @@ whole, as copies and labels, is told in verdict.py.
 import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from lmkit.data.doctor.lengths import Lengths, measure
 from lmkit.data.doctor.structure import Check, Values, structure_of
 from lmkit.data.doctor.text_signs import text_signs
 from lmkit.data.refusals import Refusals, keeping_refusals
-from lmkit.data.rows import Row, Source
+from lmkit.data.rows import Row, Source, texts_in
 from lmkit.errors import DataError
 
 SAMPLE_BYTES = 20_000_000
@@ -116,18 +116,7 @@ def texts_of(row: Row, text_column: str | None, tokens_column: str | None = None
     text = row.values.get(text_column) if text_column is not None else None
     if isinstance(text, str):
         return [text]
-    return list(_leaves(row.values)) if text_column is None else []
-
-
-def _leaves(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _leaves(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _leaves(item)
+    return list(texts_in(row.values)) if text_column is None else []
 
 
 class _Pass:

@@ -19,6 +19,8 @@ from lmkit.recipe.options.qa import QAOptions
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 """Who may speak in a conversation."""
 _SQUAD = QuestionColumns()
+_SPEAKERS = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant"}
+"""ShareGPT's names for them."""
 
 Values = Mapping[str, Any]
 Check = Callable[[Values], str | None]
@@ -28,6 +30,10 @@ def structure_of(values: Values) -> tuple[str, Check] | None:
     """The kind of finding and the check for rows with these columns; None where none fits."""
     if isinstance(values.get("messages"), list):
         return "chat_roles", lambda row: chat_problem(row.get("messages"))
+    if isinstance(values.get("conversations"), list):
+        return "chat_roles", lambda row: chat_problem(sharegpt_messages(row.get("conversations")))
+    if "chosen" in values and "rejected" in values:
+        return "preference", pair_problem
     if isinstance(values.get("answers"), Mapping) and "context" in values:
         return "answer_offset", answer_problem
     if isinstance(values.get("choices"), list) and "answer" in values:
@@ -124,6 +130,30 @@ def chat_problem(messages: Any) -> str | None:
     if before not in ("assistant", "tool", "function"):
         return "nobody but the system speaks"
     return None
+
+
+def sharegpt_messages(value: Any) -> Any:
+    """ShareGPT's messages (`from`: human, gpt, ...; `value`) with `role` and `content`.
+
+    Anything else is given back as it is.
+    """
+    if not isinstance(value, list):
+        return value
+    return [
+        {"role": _SPEAKERS.get(item["from"], item["from"]), "content": item.get("value")}
+        if isinstance(item, Mapping) and isinstance(item.get("from"), str) and "role" not in item
+        else item
+        for item in value
+    ]
+
+
+def pair_problem(values: Values) -> str | None:
+    """A preferred and a rejected answer between which there is nothing to choose."""
+    for side in ("chosen", "rejected"):
+        answer = values.get(side)
+        if not answer or (isinstance(answer, str) and not answer.strip()):
+            return f"`{side}` is empty"
+    return "`chosen` and `rejected` are equal" if values["chosen"] == values["rejected"] else None
 
 
 def _turn_problem(role: str, before: str) -> str | None:

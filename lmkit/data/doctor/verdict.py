@@ -36,6 +36,10 @@ _STRUCTURE: dict[str, tuple[str, str]] = {
         "have turns out of order",
         "let the user begin and user and assistant take turns, a system message first if at all",
     ),
+    "preference": (
+        "hold no choice between two answers",
+        "give each row a `chosen` and another `rejected` answer, or leave it out",
+    ),
 }
 
 

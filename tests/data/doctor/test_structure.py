@@ -9,6 +9,8 @@ from lmkit.data.doctor.structure import (
     chat_problem,
     choice_problem,
     entity_check,
+    pair_problem,
+    sharegpt_messages,
     structure_for,
     structure_of,
 )
@@ -166,3 +168,38 @@ def test_the_columns_of_a_question_are_those_that_its_task_names() -> None:
     told = check({"text": CONTEXT, "answer": "Warsaw", "answer_start": 1})
     assert told == "at 1 stands 'arsaw ', not 'Warsaw'; it stands at 0"
     assert structure_for(CausalLMOptions(name="causal_lm")) is structure_of
+
+
+def test_sharegpt_is_read_as_messages() -> None:
+    said = [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]
+    assert sharegpt_messages(said) == [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+    ]
+    assert sharegpt_messages([{"role": "user", "content": "a"}, 3]) == [
+        {"role": "user", "content": "a"},
+        3,
+    ]
+    found = structure_of({"conversations": said[:1]})
+    assert found is not None
+    assert found[1]({"conversations": said}) is None
+    assert found[1]({"conversations": said[:1]}) == (
+        "it ends with the user: there is no answer to learn"
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "problem"),
+    [
+        ("a", "b", None),
+        ("a", "a", "`chosen` and `rejected` are equal"),
+        ("a", " ", "`rejected` is empty"),
+        ([], ["b"], "`chosen` is empty"),
+    ],
+)
+def test_preferred_answers(chosen: object, rejected: object, problem: str | None) -> None:
+    values = {"prompt": "p", "chosen": chosen, "rejected": rejected}
+    assert pair_problem(values) == problem
+    found = structure_of(values)
+    assert found is not None
+    assert found[0] == "preference"

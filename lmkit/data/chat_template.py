@@ -1,0 +1,294 @@
+"""A chat template: how messages become token ids, and which of them a model is to write itself.
+
+A template is Jinja that renders a list of messages (transformers, "Chat templates"). What it does
+is checked before it is used: the rendering of the first k messages must begin that of the first
+k + 1, so that a conversation can go on; with the generation prompt it must end where an answer
+begins; and a special token must end each answer, else a model could not learn to stop. Then the
+answers are found exactly, by rendering each conversation up to them, and what stands before an
+answer in training is, token by token, what stands there when the model is asked.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from lmkit.errors import DataError, TokenizerError
+from lmkit.recipe.nearest import did_you_mean
+
+CHATML = (
+    "{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+)
+"""OpenAI's ChatML, as most open models write it."""
+PACKAGED = {"chatml": CHATML}
+OWN = "the tokenizer's own chat template"
+
+_PROBE = [
+    {"role": "user", "content": "first question"},
+    {"role": "assistant", "content": "first answer"},
+    {"role": "user", "content": "second question"},
+    {"role": "assistant", "content": "second answer"},
+]
+_TOKEN = re.compile(r"<\|[^|<>\s]+\|>")
+_UNRENDERED = (TemplateError, TypeError, ValueError, KeyError, AttributeError)
+
+Message = dict[str, Any]
+
+
+class Tokens(NamedTuple):
+    """A conversation of T tokens."""
+
+    ids: list[int]
+    """(T,)"""
+    answers: list[int]
+    """(T,): n for a token of the n-th answer or the one that ends it, from 1 on; else 0."""
+
+
+class ChatTemplate:
+    """The template of a tokenizer, checked."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str = OWN) -> None:
+        """Check the template that the tokenizer has.
+
+        Args:
+            tokenizer: with a `chat_template`.
+            name: what messages call the template.
+
+        Raises:
+            TokenizerError: the template does not do what training needs; says what.
+        """
+        self.tokenizer = tokenizer
+        self.name = name
+        added = tokenizer.added_tokens_decoder.items()
+        special = {int(number) for number, token in added if token.special}
+        self._special = special | {int(number) for number in tokenizer.all_special_ids}
+        texts = [str(token) for _, token in added if token.special]
+        texts = [*texts, *map(str, tokenizer.all_special_tokens)]
+        longest_first = sorted(set(texts), key=lambda text: (-len(text), text))
+        self._markers = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+        self._whole = False
+        self.end_id = self._check()
+
+    def render(self, messages: Sequence[Message], *, ask: bool = False) -> str:
+        """The text of messages; with `ask` the generation prompt at its end.
+
+        Raises:
+            jinja2.TemplateError, TypeError, ...: the template does not take them.
+        """
+        if not messages:
+            return ""
+        rendered = self.tokenizer.apply_chat_template(
+            list(messages), tokenize=False, add_generation_prompt=ask
+        )
+        return str(rendered)
+
+    def question(self, text: str, system: str | None = None) -> list[int]:
+        """The ids that ask for an answer to one user message, after the system's if there is one.
+
+        Raises:
+            DataError: the template refuses them.
+        """
+        first = [] if system is None else [{"role": "system", "content": system}]
+        return self.prefix([*first, {"role": "user", "content": text}], "the prompt")
+
+    def encode(self, conversations: Sequence[tuple[list[Message], str]]) -> list[Tokens]:
+        """The token ids of conversations, and the answers among them.
+
+        Args:
+            conversations: messages, and where they stand, for messages to people.
+
+        Raises:
+            DataError: a conversation that the template refuses or renders otherwise when it goes
+                on, or a message that holds one of the special tokens; the row is named.
+        """
+        cut = [self._pieces(messages, origin) for messages, origin in conversations]
+        if self._whole:
+            return [self._by_prefix(pieces) for pieces in cut]
+        ids = iter(self._encode([text for pieces in cut for text in pieces]))
+        return [self._joined([next(ids) for _ in pieces]) for pieces in cut]
+
+    def prefix(self, messages: Sequence[Message], origin: str) -> list[int]:
+        """The ids that ask for the next answer in a conversation.
+
+        Raises:
+            DataError: as `encode`.
+        """
+        return self._encode([self._rendered(messages, origin, ask=True)])[0]
+
+    def answer(self, messages: Sequence[Message], answer: Message, origin: str) -> list[int]:
+        """The ids of one answer to a conversation, to the token that ends it.
+
+        Raises:
+            DataError: as `encode`.
+        """
+        ((ids, answers),) = self.encode([([*messages, answer], origin)])
+        last = max(answers)
+        return [number for number, which in zip(ids, answers, strict=True) if which == last]
+
+    def _pieces(self, messages: list[Message], origin: str) -> list[str]:
+        """The text in pieces: before an answer, the answer with its end, and so on by turns."""
+        for number, message in enumerate(messages, start=1):
+            found = self._markers.search(str(message.get("content") or ""))
+            if found:
+                raise DataError(
+                    f"{origin}: message {number} ({message['role']}) holds `{found[0]}`, a special "
+                    "token of the tokenizer, which would be read as one; mend or leave out the row"
+                )
+        whole = self._rendered(messages, origin)
+        edges = [0]
+        for number, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            before = self._rendered(messages[:number], origin, ask=True)
+            after = self._rendered(messages[: number + 1], origin)
+            if not (whole.startswith(after) and after.startswith(before)):
+                raise DataError(
+                    f"{origin}: {self.name} renders the first {number + 1} messages otherwise when "
+                    "more follow, so its answers cannot be told apart; take another "
+                    "(task.chat_template: chatml)"
+                )
+            edges += [len(before), len(after)]
+        return [whole[a:b] for a, b in pairwise([*edges, len(whole)])]
+
+    def _rendered(self, messages: Sequence[Message], origin: str, *, ask: bool = False) -> str:
+        try:
+            return self.render(messages, ask=ask)
+        except _UNRENDERED as error:
+            raise DataError(
+                f"{origin}: {self.name} refuses the conversation: {error}; mend or leave out the "
+                "row, or take another template (task.chat_template: chatml)"
+            ) from error
+
+    def _encode(self, texts: list[str]) -> list[list[int]]:
+        """Ids of each text, with no special token but those that the template wrote."""
+        if not texts:
+            return []
+        quiet: dict[str, Any] = {"return_attention_mask": False, "return_token_type_ids": False}
+        found = self.tokenizer(texts, add_special_tokens=False, verbose=False, **quiet)
+        return [list(map(int, ids)) for ids in found["input_ids"]]
+
+    def _joined(self, pieces: list[list[int]]) -> Tokens:
+        """Pieces by turns as one conversation; what follows the end of an answer is not its."""
+        ids: list[int] = []
+        answers: list[int] = []
+        for number, piece in enumerate(pieces):
+            ids += piece
+            ends = [at for at, token in enumerate(piece) if token == self.end_id]
+            own = (ends[-1] + 1 if ends else len(piece)) if number % 2 else 0
+            answers += [number // 2 + 1] * own + [0] * (len(piece) - own)
+        return Tokens(ids, answers)
+
+    def _by_prefix(self, pieces: list[str]) -> Tokens:
+        """The same for a tokenizer to which a piece by itself is another text: by longer prefixes.
+
+        Those that put a space before every text (SentencePiece) need it.
+        """
+        texts = ["".join(pieces[: number + 1]) for number in range(len(pieces))]
+        encoded = self._encode(texts)
+        edges = [0, *map(len, encoded)]
+        return self._joined([encoded[-1][a:b] for a, b in pairwise(edges)])
+
+    def _check(self) -> int:
+        """See that the template does what training needs, and find the token that ends an answer.
+
+        Raises:
+            TokenizerError: it does not.
+        """
+        try:
+            texts = [self.render(_PROBE[:count]) for count in range(1, 5)]
+            before = [self.render(_PROBE[:count], ask=True) for count in (1, 3)]
+        except _UNRENDERED as error:
+            raise TokenizerError(f"{self.name}: cannot be rendered: {error}; {_CURE}") from error
+        for count, (text, longer) in enumerate(pairwise(texts), start=1):
+            if not longer.startswith(text):
+                raise TokenizerError(
+                    f"{self.name}: renders the first {count} messages otherwise when another one "
+                    f"follows, so a conversation cannot go on as it was learned; {_CURE}"
+                )
+        for asked, full, message in zip(before, texts[1::2], _PROBE[1::2], strict=True):
+            answer = full[len(asked) :].lstrip()
+            if not (full.startswith(asked) and answer.startswith(message["content"])):
+                raise TokenizerError(
+                    f"{self.name}: what it writes to ask for an answer (add_generation_prompt) is "
+                    f"not what stands before one in a conversation; {_CURE}"
+                )
+        return self._end_of(texts[3], before[1])
+
+    def _end_of(self, full: str, asked: str) -> int:
+        """The token that ends the last answer of the probe; how to encode is settled here."""
+        whole, prompt = self._encode([full, asked])
+        begin = self.tokenizer.bos_token_id
+        if begin is not None and whole[:2] == [begin, begin]:
+            raise TokenizerError(f"{self.name}: writes `{self.tokenizer.bos_token}` twice; {_CURE}")
+        apart = prompt + self._encode([full[len(asked) :]])[0]
+        self._whole = apart != whole and whole[: len(prompt)] == prompt
+        content = str(_PROBE[3]["content"])
+        (end,) = self._encode([full[full.rindex(content) + len(content) :]])
+        found = next((number for number in end if number in self._special), None)
+        if found is None:
+            raise TokenizerError(
+                f"{self.name}: no special token ends an answer, so a model could not learn to "
+                f"stop; {_CURE}"
+            )
+        return found
+
+
+_CURE = "give another one: task.chat_template: chatml, or a Jinja file"
+
+
+def template_text(given: str) -> str:
+    """The Jinja of `task.chat_template`: a packaged name stays, a file is read, Jinja is itself.
+
+    Raises:
+        TokenizerError: it is neither.
+    """
+    if given in PACKAGED or "{%" in given or "{{" in given:
+        return given
+    path = Path(given).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        if not path.exists():
+            raise TokenizerError(
+                f"task.chat_template: {given}: is no packaged template ({', '.join(PACKAGED)}) and "
+                f"no file{did_you_mean(given, PACKAGED)}"
+            ) from error
+        raise TokenizerError(f"task.chat_template: {given}: cannot be read: {error}") from error
+    if "{%" not in text and "{{" not in text:
+        raise TokenizerError(f"task.chat_template: {given}: holds no Jinja")
+    return text
+
+
+def give_template(tokenizer: PreTrainedTokenizerBase, given: str | None) -> ChatTemplate:
+    """Give a tokenizer its chat template, with the special tokens it needs, and check it.
+
+    Args:
+        tokenizer: changed: its `chat_template`, and tokens `<|...|>` that it lacked.
+        given: as `template_text` takes it; None for the tokenizer's own.
+
+    Raises:
+        TokenizerError: there is no template, or it does not do what training needs.
+    """
+    if given is None:
+        if tokenizer.chat_template is None:
+            raise TokenizerError(
+                "task: the tokenizer has no chat template (it is that of a base model); name one: "
+                f"task.chat_template: {', '.join(PACKAGED)}, or a Jinja file"
+            )
+        return ChatTemplate(tokenizer)
+    text = template_text(given)
+    name = f"task.chat_template ({given if len(given) < 60 else 'as given'})"
+    text = PACKAGED.get(text, text)
+    known = tokenizer.get_vocab()
+    lacking = [token for token in dict.fromkeys(_TOKEN.findall(text)) if token not in known]
+    if lacking:
+        tokenizer.add_tokens(lacking, special_tokens=True)
+    tokenizer.chat_template = text
+    return ChatTemplate(tokenizer, name)
