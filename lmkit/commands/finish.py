@@ -40,11 +40,11 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
         "model": session.recipe.model.source or session.recipe.model.architecture,
         "split": None,
         "step": trained.best_step or trained.step,
-        "kept_because": trained.kept_because,
         "metrics": {},
         "intervals": {},
         "baselines": {},
         **(scored.as_json() if scored is not None else {}),
+        "kept_because": trained.kept_because,
         "train": {
             "steps": trained.step,
             "tokens": trained.totals.tokens,

@@ -5,12 +5,12 @@ Metrics with their 95 % intervals, the baselines on the same items, and how many
 
 import math
 import textwrap
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from lmkit.commands.summary import class_lines
 from lmkit.data.sources import Source
 from lmkit.errors import DataError
 from lmkit.evaluation.scoring import Progress, score
@@ -18,7 +18,6 @@ from lmkit.evaluation.verdict import Verdict, verdict
 from lmkit.tasks.base import Intervals, Metrics, Rows, Task
 
 WIDTH = 88  # columns of what is printed for people
-MOST_CLASSES = 20  # lines of classes that are printed for people
 
 
 @dataclass(frozen=True)
@@ -132,24 +131,6 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         per_class=task.per_class(rows),
         verdict=verdict(task.best_metric, task.greater_is_better, metrics, intervals, baselines),
     )
-
-
-def class_lines(per_class: Mapping[str, Metrics]) -> list[str]:
-    """A line a class; of more than 20 the 20 with the lowest F1, the lowest first."""
-    if not per_class:
-        return []
-    chosen, title = list(per_class), "class"
-    if len(chosen) > MOST_CLASSES:
-        chosen.sort(key=lambda name: per_class[name].get("f1", 0.0))
-        chosen, title = chosen[:MOST_CLASSES], f"the {MOST_CLASSES} weakest of {len(chosen)}"
-    columns = list(per_class[chosen[0]])
-    width = max(map(len, (title, *chosen)))
-    lines = [f"{title:<{width}}" + "".join(f"  {name:>9}" for name in columns)]
-    for name in chosen:
-        figures = (per_class[name][column] for column in columns)
-        told = "".join(f"  {v:>9,}" if isinstance(v, int) else f"  {v:>9.4f}" for v in figures)
-        lines.append(f"{name:<{width}}{told}")
-    return lines
 
 
 def _counts(rows: Rows) -> dict[str, int]:

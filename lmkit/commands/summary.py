@@ -1,8 +1,9 @@
 """The summary of a run, or of several that differ by their seeds, as it is told to a person."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from lmkit.commands.scoring_run import class_lines
+MOST_CLASSES = 20  # lines of classes that are printed for people
 
 
 def show(summary: dict[str, Any]) -> str:
@@ -61,3 +62,21 @@ def show_seeds(summary: dict[str, Any]) -> str:
     )
     lines.append(f"  {summary['output_dir']}")
     return "\n".join(lines)
+
+
+def class_lines(per_class: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """A line a class; of more than 20 the 20 with the lowest F1, the lowest first."""
+    if not per_class:
+        return []
+    chosen, title = list(per_class), "class"
+    if len(chosen) > MOST_CLASSES:
+        chosen.sort(key=lambda name: per_class[name].get("f1", 0.0))
+        chosen, title = chosen[:MOST_CLASSES], f"the {MOST_CLASSES} weakest of {len(chosen)}"
+    columns = list(per_class[chosen[0]])
+    width = max(map(len, (title, *chosen)))
+    lines = [f"{title:<{width}}" + "".join(f"  {name:>9}" for name in columns)]
+    for name in chosen:
+        figures = (per_class[name][column] for column in columns)
+        told = "".join(f"  {v:>9,}" if isinstance(v, int) else f"  {v:>9.4f}" for v in figures)
+        lines.append(f"{name:<{width}}{told}")
+    return lines

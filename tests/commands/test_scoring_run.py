@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from lmkit.commands.scoring_run import Evaluation, class_lines
+from lmkit.commands.scoring_run import Evaluation
+from lmkit.commands.summary import class_lines
 from lmkit.evaluation.verdict import verdict
 
 
