@@ -14,6 +14,9 @@ from lmkit.data.rows import Row, Source, column, label, number, several
 from lmkit.errors import DataError
 from lmkit.recipe.nearest import did_you_mean
 
+NUMBERS = "a regression learns numbers (for labels: task.problem: single_label)"
+"""What a message says of a label that is no number."""
+
 logger = logging.getLogger(__name__)
 
 _FRACTION = re.compile(r"[-+]?\d*\.\d*[1-9]\d*")
@@ -175,7 +178,7 @@ def check_numbers(train: Source, text_columns: Sequence[str], label_column: str)
     for row in train.rows():
         for text_column in text_columns:
             column(row, text_column)
-        value = number(row, label_column)
+        value = number(row, label_column, NUMBERS)
         if len(found) < 2:
             found.add(value)
     if len(found) == 1:

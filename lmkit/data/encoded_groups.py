@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.collate import pad_batch
 from lmkit.labels import IGNORED
@@ -151,11 +150,6 @@ def counted_tokens(batch: Mapping[str, torch.Tensor]) -> int:
     if "attention_mask" in batch:
         return int(batch["attention_mask"][counted].sum())
     return int(batch["input_ids"][counted].numel())
-
-
-def padding_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """The padding token, or any id where there is none: the mask hides it."""
-    return 0 if tokenizer.pad_token_id is None else int(tokenizer.pad_token_id)
 
 
 def tell_cut(examples: EncodedGroups, split: str, limit: int) -> None:

@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.encoded import CHUNK, chunks, encode
 from lmkit.data.encoded_groups import EncodedGroups, GroupWriter
-from lmkit.data.rows import Row, Source, column
+from lmkit.data.rows import Row, Source, column, number
 from lmkit.errors import DataError
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.options.embedding import EmbeddingOptions
@@ -31,28 +31,6 @@ def text_key(text: str) -> int:
     """A number in [-2**63, 2**63) that equal texts share: the first 8 bytes of a SHA-256."""
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
-
-
-def number(row: Row, name: str) -> float:
-    """The number in column `name`; in a CSV it is written as text.
-
-    Raises:
-        DataError: there is no such column, or it holds no number; says what instead.
-    """
-    value = row.values.get(name)
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        found = float(value)
-    else:
-        text = column(row, name)  # says what is missing
-        try:
-            found = float(text)
-        except ValueError:
-            raise DataError(
-                f"{row.origin}: column `{name}` holds `{text}`, not a number; a score is one"
-            ) from None
-    if not math.isfinite(found):
-        raise DataError(f"{row.origin}: column `{name}` holds {found}; a score is a finite number")
-    return found
 
 
 def _columns(options: EmbeddingOptions) -> dict[Objective, tuple[str, ...]]:
@@ -144,7 +122,7 @@ def score_of(row: Row, name: str, low: float, high: float) -> float:
     Raises:
         DataError: it is no number, or outside.
     """
-    value = number(row, name)
+    value = number(row, name, "a score is one")
     if not low <= value <= high:
         ends = f"from {low:g} to {high:g}" if math.isfinite(high) else f"from {low:g} on"
         raise DataError(

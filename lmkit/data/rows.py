@@ -170,8 +170,13 @@ def several(row: Row, name: str, separator: str | None) -> list[str]:
     return list(dict.fromkeys(label(Row({name: item}, row.origin), name) for item in value))
 
 
-def number(row: Row, name: str) -> float:
+def number(row: Row, name: str, cure: str) -> float:
     """The number in column `name`, which may be written as text.
+
+    Args:
+        row: one.
+        name: the column.
+        cure: what a message says of numbers there.
 
     Raises:
         DataError: as `column`, and for what is no number or not finite.
@@ -183,10 +188,7 @@ def number(row: Row, name: str) -> float:
         found = math.nan
     if not math.isfinite(found):
         told = repr(value) if isinstance(value, str) else _kind(value)
-        raise DataError(
-            f"{row.origin}: column `{name}` holds {told}, not a number; a regression learns "
-            "numbers (for labels: task.problem: single_label)"
-        )
+        raise DataError(f"{row.origin}: column `{name}` holds {told}, not a number; {cure}")
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from lmkit.data.classes import Classes, LabelColumn, balanced, check_numbers, find_labels
+from lmkit.data.classes import NUMBERS, Classes, LabelColumn, balanced, check_numbers, find_labels
 from lmkit.data.rows import Row, Source, column, number
 from lmkit.errors import DataError
 from lmkit.recipe.nearest import did_you_mean
@@ -62,7 +62,7 @@ class Targets:
             DataError: the row has none, or a label that is not learned.
         """
         if self.is_regression:
-            return number(row, self.options.label_column)
+            return number(row, self.options.label_column, NUMBERS)
         return self.classes.hot(row) if self.many else self.classes.id(row)
 
     def check(self, source: Source) -> None:

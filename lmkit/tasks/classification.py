@@ -31,7 +31,7 @@ from transformers.models.auto.modeling_auto import (
 
 from lmkit.data.collate import pad_batch
 from lmkit.data.encoded import EncodedTexts, encode_inputs, encode_labeled
-from lmkit.data.padding_token import give_padding as give_padding
+from lmkit.data.padding_token import give_padding
 from lmkit.data.sources import Row, Source
 from lmkit.data.targets import Targets
 from lmkit.evaluation.multi_label import MultiLabel
@@ -40,7 +40,7 @@ from lmkit.evaluation.regression import Regression
 from lmkit.evaluation.single_label import SingleLabel
 from lmkit.evaluation.tfidf import ROWS, every_nth
 from lmkit.evaluation.word_baselines import word_baselines
-from lmkit.models.inspecting import saved_with_head, usable_positions
+from lmkit.models.inspecting import length_limit, saved_with_head
 from lmkit.models.loading import ModelLoader
 from lmkit.models.objectives import BinaryCrossEntropy, CrossEntropy, SquaredError
 from lmkit.recipe.options.classification import ClassificationOptions
@@ -133,15 +133,13 @@ class Classification(Task[ClassificationOptions]):
         A `max_length` that was left to lmkit becomes the model's positions where those are fewer.
         """
         pad_id = give_padding(tokenizer)
-        positions = usable_positions(loader.config())
-        left_out = "max_length" not in self.options.model_fields_set
-        if left_out and positions is not None and positions < self.options.max_length:
-            self.options = self.options.model_copy(update={"max_length": positions})
+        limit = length_limit(self.options, loader.config())
+        self.options = self.options.model_copy(update={"max_length": limit})
         names = self.targets.names
         model = loader.load(
             AutoModelForSequenceClassification,
             tokenizer,
-            positions=self.options.max_length,
+            positions=limit,
             id2label=dict(enumerate(names)),
             label2id={name: number for number, name in enumerate(names)},
             problem_type=self.options.problem,

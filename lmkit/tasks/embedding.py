@@ -22,9 +22,9 @@ from lmkit.data.encoded_groups import (
     EncodedGroups,
     counted_tokens,
     pad_groups,
-    padding_id,
     tell_cut,
 )
+from lmkit.data.padding_token import give_padding
 from lmkit.data.pairs import check_texts, cosine_of, encode_texts, text_columns, with_objective
 from lmkit.data.sources import Row, Source, column
 from lmkit.evaluation.correlation import correlation_intervals, correlations, settle_ties
@@ -130,7 +130,7 @@ class Embedding(Task[EmbeddingOptions]):
         """
         # A model without a recipe meets its data here.
         options = self.options = with_objective(self.options, source)
-        self.pad_id = padding_id(tokenizer)
+        self.pad_id = give_padding(tokenizer)
         found = encode_texts(source.rows(), tokenizer, options)
         tell_cut(found, source.name, options.max_length)
         return found
@@ -147,7 +147,7 @@ class Embedding(Task[EmbeddingOptions]):
         self, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase
     ) -> list[Features]:
         """Token ids of texts that are to get a vector, cut as those that it was trained on."""
-        self.pad_id = padding_id(tokenizer)
+        self.pad_id = give_padding(tokenizer)
         (name,), limit = self.input_columns(), self.options.max_length
         encoded, _ = encode(rows, tokenizer, text_column=name, max_length=limit)
         return [{"input_ids": ids, "texts": [ids]} for ids in encoded]

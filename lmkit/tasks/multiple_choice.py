@@ -40,9 +40,9 @@ from lmkit.data.encoded_groups import (
     EncodedGroups,
     counted_tokens,
     pad_groups,
-    padding_id,
     tell_cut,
 )
+from lmkit.data.padding_token import give_padding
 from lmkit.data.sources import Row, Source
 from lmkit.errors import UsageError
 from lmkit.evaluation.interval import bootstrap_ratio, wilson
@@ -112,7 +112,7 @@ class MultipleChoice(Task[MultipleChoiceOptions]):
     def _encoder(self, tokenizer: PreTrainedTokenizerBase) -> Encode:
         """How questions become sequences for the kind of model."""
         assert self.options.head is not None, "build_model comes first, or a resolved recipe"
-        self.pad_id = padding_id(tokenizer)
+        self.pad_id = give_padding(tokenizer)
         if self.options.head == "classifier":
             return pair_encoder(tokenizer, self.options.max_length)
         return prompt_encoder(tokenizer, self.options.max_length, self.options.separator)

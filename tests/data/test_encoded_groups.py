@@ -11,7 +11,6 @@ from lmkit.data.encoded_groups import (
     GroupWriter,
     counted_tokens,
     pad_groups,
-    padding_id,
     tell_cut,
 )
 from lmkit.labels import IGNORED
@@ -72,12 +71,6 @@ def test_texts_without_types():
     batch = pad_groups([groups[0, 0]], pad_id=9, pad_values={"key": 0})
     assert batch["input_ids"].tolist() == [[1, 2], [3, 9]]
     assert "token_type_ids" not in batch
-
-
-def test_any_padding_does_where_there_is_none(tiny_tokenizer, tiny_bert_tokenizer):
-    assert tiny_tokenizer.pad_token_id is None
-    assert padding_id(tiny_tokenizer) == 0
-    assert padding_id(tiny_bert_tokenizer) == tiny_bert_tokenizer.pad_token_id
 
 
 def test_cut_texts_are_told(caplog):

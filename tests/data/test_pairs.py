@@ -7,7 +7,6 @@ from lmkit.data.pairs import (
     check_texts,
     encode_texts,
     find_score_high,
-    number,
     text_columns,
     text_key,
     with_objective,
@@ -81,7 +80,7 @@ def test_the_scale_ends_where_scales_do(scores, high):
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("x", "t.csv:2: column `score` holds `x`, not a number"),
+        ("x", "t.csv:2: column `score` holds 'x', not a number"),
         (None, "t.csv:2: column `score` is null"),
         ("", "t.csv:2: column `score` is blank"),
         (True, "t.csv:2: column `score` holds the boolean true"),
@@ -95,10 +94,6 @@ def test_what_is_no_score_is_told(value, says):
         says = "train data: every row has the score 3; to learn"
     with pytest.raises(DataError, match=says.replace("(", r"\(")):
         find_score_high(scored(3, value), "score", 0.0)
-
-
-def test_a_number_may_be_text():
-    assert number(Row({"score": " 3.5"}, "x"), "score") == 3.5
 
 
 def test_a_side_that_is_missing_and_a_negative_that_is_right():

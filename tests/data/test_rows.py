@@ -94,16 +94,16 @@ def test_several_gives_each_label_once(value, separator, names):
 
 @pytest.mark.parametrize(("value", "found"), [("2.5", 2.5), (3, 3.0), (" -1e2 ", -100.0)])
 def test_number_may_be_written_as_text(value, found):
-    assert number(Row({"score": value}, "f:1"), "score") == found
+    assert number(Row({"score": value}, "f:1"), "score", "give one") == found
 
 
 def test_what_is_no_number_is_named():
-    assert error(number, {"score": "high"}, "score") == (
-        "train.csv:7: column `score` holds 'high', not a number; a regression learns numbers (for "
-        "labels: task.problem: single_label)"
-    )
-    assert "holds a list, not a number" in error(number, {"score": [1]}, "score")
-    assert "holds 'inf', not a number" in error(number, {"score": "inf"}, "score")
+    def told(value):
+        return error(number, {"score": value}, "score", "a score is one")
+
+    assert told("high") == "train.csv:7: column `score` holds 'high', not a number; a score is one"
+    assert "holds a list, not a number" in told([1])
+    assert "holds 'inf', not a number" in told("inf")
 
 
 def test_texts_are_found_however_deep():

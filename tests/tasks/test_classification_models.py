@@ -12,12 +12,13 @@ from transformers import (
     pipeline,
 )
 
+from lmkit.data.padding_token import give_padding
 from lmkit.data.rows import Row
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import ModelError, TokenizerError
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.sections import ModelSection
-from lmkit.tasks.classification import Classification, give_padding
+from lmkit.tasks.classification import Classification
 
 ARCHITECTURES = ("bert", "roberta", "distilbert", "modernbert", "gpt2", "llama", "opt")
 
