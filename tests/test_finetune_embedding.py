@@ -148,7 +148,7 @@ def test_two_processes_share_the_negatives_of_a_step(run_cli, recipe, tmp_path):
         ("anchor,positive\na,b\nc,\n", "train.csv:3: column `positive` is blank"),
         (
             "sentence1,sentence2,score\na,b,1\nc,d,high\n",
-            "train.csv:3: column `score` holds `high`",
+            "train.csv:3: column `score` holds 'high'",
         ),
         ("sentence1,sentence2,score\na,b,1\nc,d,1\n", "every row has the score 1"),
         ("sentence1,sentence2,score\na,b,1\nc,d,-1\n", "holds the score -1, but scores go from 0"),

@@ -187,7 +187,7 @@ def number(row: Row, name: str, cure: str) -> float:
     except (TypeError, ValueError):
         found = math.nan
     if not math.isfinite(found):
-        told = repr(value) if isinstance(value, str) else _kind(value)
+        told = repr(value) if isinstance(value, str | float) else _kind(value)
         raise DataError(f"{row.origin}: column `{name}` holds {told}, not a number; {cure}")
     return found
 

@@ -9,9 +9,9 @@ from lmkit.data.rows import Row, column, digest, label, number, several, texts_i
 from lmkit.errors import DataError
 
 
-def error(function, values, name):
+def error(function, values, name, *more):
     with pytest.raises(DataError) as caught:
-        function(Row(values, "train.csv:7"), name)
+        function(Row(values, "train.csv:7"), name, *more)
     return str(caught.value)
 
 

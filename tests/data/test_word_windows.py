@@ -103,7 +103,7 @@ def test_a_text_of_nothing_still_is_a_sequence(tiny_tokenizer, tiny_bert_tokeniz
         assert len(found[0, 0]["places"]) == 0
 
 
-@given(st.lists(st.text(min_size=1), max_size=4), st.integers(8, 20))
+@given(st.lists(st.text(min_size=1).filter(str.strip), max_size=4), st.integers(8, 20))
 def test_every_word_of_any_text_has_one_place(tiny_bert_tokenizer, texts, length):
     sentences = [sentence(text) for text in texts]
     found = encode_words(sentences, tiny_bert_tokenizer, max_length=length, tag_ids=IDS)
