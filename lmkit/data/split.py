@@ -64,12 +64,12 @@ class HashPart:
     """The hashes that are on the other side than the threshold says."""
     from_top: bool = False
     """Whether hashes are counted down from the greatest."""
-    kept: _Kept = field(default_factory=_Kept, compare=False, repr=False)
-    """Shared by both sides."""
+    kept: _Kept | None = field(default=None, compare=False, repr=False)
+    """Shared by both sides; None where nothing is kept: the shards of a stream are without end."""
 
     def rows(self) -> Iterator[Row]:
         """The rows of this side, in the order of the source."""
-        if self.held_out and self.kept.rows is not None:
+        if self.held_out and self.kept is not None and self.kept.rows is not None:
             yield from self.kept.rows
             return
         met: list[Row] = []
@@ -77,12 +77,12 @@ class HashPart:
         for row in self.source.rows():
             value = place(row, self.text_column, self.from_top)
             below = (value < self.threshold) != (value in self.moved)
-            if below and size <= KEPT_CHARACTERS:
+            if below and self.kept is not None and size <= KEPT_CHARACTERS:
                 met.append(row)
                 size += len(str(row.values.get(self.text_column or "", row.values)))
             if below == self.held_out:
                 yield row
-        if size <= KEPT_CHARACTERS:
+        if self.kept is not None and size <= KEPT_CHARACTERS:
             self.kept.rows = met
 
     def fingerprint(self) -> str:
@@ -224,9 +224,12 @@ def hash_parts(
     wanted: Share | None = None,
     moved: frozenset[int] = frozenset(),
 ) -> tuple[Source, Source]:
-    """The training and the held-out side of a source, by a hash of the content."""
+    """The training and the held-out side of a source, by a hash of the content.
+
+    Without `wanted` it is one shard of a stream, of which no row is kept in memory.
+    """
     name, top = ("validation", False) if wanted is None else (wanted.name, wanted.from_top)
-    kept = _Kept()
+    kept = None if wanted is None else _Kept()
     sides = ((source.name, False), (name, True))
     train, held = (
         HashPart(side, source, text_column, threshold, held_out, moved, top, kept)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lmkit.data.limits import FirstRows
 from lmkit.data.rows import Row, digest
-from lmkit.data.split import MANY, hold_out, tail_start
+from lmkit.data.split import MANY, hash_parts, hold_out, tail_start, threshold_of
 from lmkit.errors import DataError
 
 TEXTS = st.text(alphabet="ab \n", min_size=1, max_size=6).filter(str.strip)
@@ -221,3 +221,12 @@ def test_what_is_held_out_is_read_once_where_it_is_little(room, monkeypatch):
     assert texts(held_out) == expected
     assert source.passes == first + (3 if room else 4)
     assert sorted(expected + kept) == sorted(source.texts)
+
+
+def test_nothing_of_a_shard_of_a_stream_is_kept():
+    source = Counted(f"text {number}" for number in range(400))
+    train, held_out = hash_parts(source, threshold_of(0.1), "text")
+    assert sorted(texts(train) + texts(held_out)) == sorted(source.texts)
+    assert source.passes == 2
+    assert texts(held_out)
+    assert source.passes == 3
