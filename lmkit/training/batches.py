@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lmkit.data.indexed import Indexed
 from lmkit.data.order import BatchPlan
 from lmkit.labels import IGNORED
 
@@ -19,18 +20,8 @@ Key = tuple[int, int, int]
 Features = dict[str, Any]
 
 
-class Examples(Protocol):
-    """Encoded examples, read by (epoch, index)."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each example."""
-
-    def __len__(self) -> int:
-        """How many examples there are."""
-
-    def __getitem__(self, key: tuple[int, int]) -> Features:
-        """One example."""
+Examples = Indexed
+"""What batches are made of."""
 
 
 @runtime_checkable
