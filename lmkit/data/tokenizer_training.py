@@ -41,6 +41,7 @@ MASKED = {
     "mask_token": "[MASK]",
 }
 SEQ2SEQ = {"pad_token": "<pad>", "eos_token": "</s>"}  # their ids are T5's too
+UNKNOWN = "<unk>"  # the word that WikiText and the Penn Treebank have for rare ones
 BYTE_SCORE = -1000.0  # bytes spell what no piece covers; a piece that fits always wins
 LONGEST_WORD = 100  # characters; WordPiece reads a longer word as unknown, as BERT does
 PART = 100_000  # characters of a long document that are handed over at a time
@@ -66,7 +67,13 @@ def train_tokenizer(
     """
     special = special_tokens(section, kind)
     names = list(dict.fromkeys(special.values()))
-    learn = {"bpe": _bpe, "byte": _byte, "wordpiece": _wordpiece, "unigram": _unigram}
+    learn = {
+        "bpe": _bpe,
+        "byte": _byte,
+        "wordpiece": _wordpiece,
+        "unigram": _unigram,
+        "wordlevel": _wordlevel,
+    }
     backend = learn[section.type](section, _in_parts(texts), names)
     backend.add_special_tokens([AddedToken(n, special=True, normalized=False) for n in names])
     backend.post_processor = _post_processor(backend, kind, special)
@@ -91,7 +98,7 @@ def special_tokens(section: TokenizerTraining, kind: Kind) -> dict[str, str]:
     special = {"bos_token": END, "eos_token": END, "pad_token": PAD}
     if kind == "seq2seq":
         special = dict(SEQ2SEQ)
-    unknown = {"wordpiece": "[UNK]", "unigram": "<unk>"}.get(section.type)
+    unknown = {"wordpiece": "[UNK]", "unigram": UNKNOWN, "wordlevel": UNKNOWN}.get(section.type)
     return special if unknown is None else {**special, "unk_token": unknown}
 
 
@@ -155,6 +162,27 @@ def _wordpiece(section: TokenizerTraining, texts: Iterator[str], special: list[s
     return backend
 
 
+def _wordlevel(section: TokenizerTraining, texts: Iterator[str], special: list[str]) -> Tokenizer:
+    """A token a word, the most frequent ones: words are what stands between white space.
+
+    That is how WikiText-2 and the Penn Treebank are read (Merity et al. 2017, arXiv:1609.07843,
+    section 4.3), texts whose marks already stand apart. White space itself is not kept.
+    """
+    _check_size(section, len(special) + 1, "the special tokens and a word")
+    backend = Tokenizer(models.WordLevel({}, unk_token=_unknown(special)))
+    if section.lowercase:
+        backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    trainer = trainers.WordLevelTrainer(
+        vocab_size=section.vocab_size,
+        min_frequency=section.min_frequency,
+        special_tokens=special,
+        show_progress=False,
+    )
+    backend.train_from_iterator(texts, trainer)
+    return backend
+
+
 def _unigram(section: TokenizerTraining, texts: Iterator[str], special: list[str]) -> Tokenizer:
     """Unigram over NFKC text with `▁` for spaces (as T5 and XLNet), rare characters as bytes.
 
@@ -178,13 +206,18 @@ def _unigram(section: TokenizerTraining, texts: Iterator[str], special: list[str
     lowest = min((score for _, score in learned), default=0.0)
     backend.model = models.Unigram(
         [*fixed, *learned, *((character, lowest) for character in missing)],
-        unk_id=next(i for i, name in enumerate(special) if name in ("<unk>", "[UNK]")),
+        unk_id=special.index(_unknown(special)),
         byte_fallback=True,
     )
     backend.decoder = decoders.Sequence(
         [decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="always")]
     )
     return backend
+
+
+def _unknown(special: list[str]) -> str:
+    """The one among `special` that stands for what is not in the vocabulary."""
+    return next(name for name in special if name in (UNKNOWN, "[UNK]"))
 
 
 def _post_processor(backend: Tokenizer, kind: Kind, special: Mapping[str, str]) -> Any:

@@ -20,18 +20,19 @@ from lmkit.recipe.train import TrainSection
 STANDARD_INPUT = "-"
 """The path that stands for what is piped into the command."""
 
-TokenizerType = Literal["bpe", "wordpiece", "unigram", "byte"]
+TokenizerType = Literal["bpe", "wordpiece", "unigram", "byte", "wordlevel"]
 
 
 class TokenizerTraining(Section):
     """A tokenizer trained on the training split. The same text gives the same bytes, always."""
 
     type: TokenizerType = "bpe"
-    """`bpe` (byte-level), `wordpiece`, `unigram`, or `byte` (a token a byte, nothing to learn)."""
+    """`bpe` (byte-level), `wordpiece`, `unigram`, `byte` (a token a byte, nothing to learn), or
+    `wordlevel` (a token for each of the commonest words, which white space sets apart)."""
     vocab_size: int = Field(default=16384, ge=2)
     """Entries of the vocabulary, special tokens included (fewer where the corpus holds fewer)."""
     min_frequency: int = Field(default=2, ge=1)
-    """How often a pair or a word must occur to be learned (bpe and wordpiece)."""
+    """How often a pair or a word must occur to be learned (bpe, wordpiece and wordlevel)."""
     lowercase: bool | None = None
     """Lower-case the text first; left out, only wordpiece does (as bert-base-uncased does)."""
 

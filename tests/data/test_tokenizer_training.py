@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoTokenizer, BertTokenizer
 
 from lmkit.data import tokenizer_training
-from lmkit.data.tokenizer_training import train_tokenizer
+from lmkit.data.tokenizer_training import END, PAD, UNKNOWN, train_tokenizer
 from lmkit.errors import TokenizerError
 from lmkit.recipe.sections import TokenizerTraining
 
@@ -23,7 +24,7 @@ TEXTS = [
     "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich. 東京 🙂",
     "unhappy people are people who don't quickly return; Café, naïve, ÀÉÎ",
 ] * 3
-TYPES = ["bpe", "wordpiece", "unigram", "byte"]
+TYPES = ["bpe", "wordpiece", "unigram", "byte", "wordlevel"]
 HOSTILE = "a\x00b \r\n\t  \u200d\ufeff é e\u0301 ﬁ Ａ 👩‍👩‍👧 \U0010ffff <0x41> ##x [UNK] </s>"
 
 TRAIN = """
@@ -31,7 +32,7 @@ import sys
 from lmkit.data.tokenizer_training import train_tokenizer
 from lmkit.recipe.sections import TokenizerTraining
 texts = open(sys.argv[1], encoding="utf-8").read().split("\\x1e")
-for kind in ("bpe", "wordpiece", "unigram", "byte"):
+for kind in ("bpe", "wordpiece", "unigram", "byte", "wordlevel"):
     section = TokenizerTraining(type=kind, vocab_size=900)
     tokenizer = train_tokenizer(section, iter(texts), model_max_length=64, kind="causal")
     tokenizer.save_pretrained(f"{sys.argv[2]}/{kind}")
@@ -169,6 +170,20 @@ def test_wordpiece_holds_words_that_occur_often():
     )
 
 
+def test_a_token_is_a_word_as_white_space_sets_it_apart():
+    texts = ["a rare <unk> word , a @-@ b a\n", "a word , a"]
+    made = trained("wordlevel", texts=texts, vocab_size=100)
+    counts = Counter(word for text in texts for word in text.split() if word != "<unk>")
+    often = sorted((word for word in counts if counts[word] > 1), key=lambda w: (-counts[w], w))
+    names = [END, PAD, UNKNOWN]
+    assert made.convert_ids_to_tokens(list(range(len(made)))) == [*names, *often]
+    ids = made(texts[0], add_special_tokens=False)
+    assert made.convert_ids_to_tokens(ids["input_ids"]) == [
+        word if word in often else "<unk>" for word in texts[0].split()
+    ]
+    assert made.decode(made("a word ,")["input_ids"]) == "a word ,"
+
+
 @pytest.mark.parametrize("type_", TYPES)
 def test_lowercase_is_as_the_recipe_says(type_):
     lower = trained(type_, lowercase=True)
@@ -177,16 +192,21 @@ def test_lowercase_is_as_the_recipe_says(type_):
     assert kept("The")["input_ids"] != kept("the")["input_ids"]
 
 
-@pytest.mark.parametrize("type_", ["bpe", "wordpiece", "unigram"])
+@pytest.mark.parametrize("type_", ["bpe", "wordpiece", "unigram", "wordlevel"])
 def test_vocab_size_is_a_limit_special_tokens_included(type_):
     texts = [" ".join(f"w{i % 97}x{i % 89}" for i in range(4000))]
-    size = {"bpe": 300, "wordpiece": 100, "unigram": 300}[type_]
-    assert size - 6 <= len(trained(type_, texts=texts, vocab_size=size)) <= size
+    size = {"bpe": 300, "wordpiece": 100, "unigram": 300, "wordlevel": 300}[type_]
+    made = trained(type_, texts=texts, vocab_size=size, min_frequency=1)
+    assert size - 6 <= len(made) <= size
 
 
 @pytest.mark.parametrize(
     ("type_", "needed"),
-    [("bpe", "256 bytes need 258"), ("unigram", "need 279"), ("wordpiece", "a character need 5")],
+    [
+        ("bpe", "256 bytes need 258"),
+        ("unigram", "need 279"),
+        ("wordpiece", "a character need 5"),
+    ],
 )
 def test_a_vocabulary_too_small_is_named(type_, needed):
     with pytest.raises(TokenizerError, match=rf"vocab_size: 4 is too small for type.*{needed}"):
@@ -226,11 +246,11 @@ def test_the_same_text_gives_the_same_bytes_in_every_process(tmp_path, test_data
     assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
-@pytest.mark.parametrize("kind_of_tokenizer", ["bpe", "byte", "wordpiece", "unigram"])
+@pytest.mark.parametrize("kind_of_tokenizer", TYPES)
 def test_a_seq2seq_tokenizer_ends_each_text_as_t5_does(kind_of_tokenizer):
     made = trained(kind_of_tokenizer, kind="seq2seq")
     assert (made.pad_token_id, made.eos_token_id, made.bos_token_id) == (0, 1, None)
-    plain = made("the cat", add_special_tokens=False)["input_ids"]
-    assert made("the cat")["input_ids"] == [*plain, 1]
+    plain = made("the lazy dog,", add_special_tokens=False)["input_ids"]
+    assert made("the lazy dog,")["input_ids"] == [*plain, 1]
     assert made("a", "b")["input_ids"].count(1) == 2
-    assert made.decode([*plain, 1, 0], skip_special_tokens=True).strip() == "the cat"
+    assert made.decode([*plain, 1, 0], skip_special_tokens=True).strip() == "the lazy dog,"

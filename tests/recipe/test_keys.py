@@ -50,7 +50,7 @@ def test_where_a_key_is_at_home() -> None:
         (("data", "train", 0), "text (not empty) or a mapping"),
         (("data", "train", 1, "weight"), "a number, more than 0, or null"),
         (("tokenizer", "train"), "a mapping or null"),
-        (("tokenizer", "train", "type"), "one of bpe, wordpiece, unigram, byte"),
+        (("tokenizer", "train", "type"), "one of bpe, wordpiece, unigram, byte, wordlevel"),
         (("task",), "a mapping"),
         (("task", "name"), "one of causal_lm, classification, masked_lm"),
         (("task", "whole_word_masking"), "true or false"),
