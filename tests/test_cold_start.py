@@ -36,9 +36,9 @@ SURFACE = {
         "--repetition-penalty", "--batch-size", "--json", "--quiet",
     },
     "predict": {
-        "--input", "--column", "--output", "--format", "--strict", "--batch-size", "--precision",
-        "--labels", "--hypothesis", "--multi-label", "--examples", "--shots", "--seed", "--json",
-        "--quiet",
+        "--input", "--column", "--input-format", "--output", "--format", "--strict",
+        "--batch-size", "--precision", "--labels", "--hypothesis", "--multi-label", "--examples",
+        "--shots", "--seed", "--json", "--quiet",
     },
     "export": {"--merge", "--base", "--quiet"},
     "recipes list": {"--json"},

@@ -115,6 +115,13 @@ def test_the_whole_way_from_a_csv_to_answers(run_cli, recipe, data):
     stdin = '{"id": 1, "text": "the old boat"}\n'
     ended = run_cli("predict", "run", "--input", "-", "--column", "text", stdin=stdin)
     assert json.loads(ended.out)["id"] == 1
+    stdin = 'id,text\n1,"the old boat,\nunder"\n2\n3,under a star\n'
+    ended = run_cli("predict", "run", "--input", "-", "--input-format", "csv", stdin=stdin)
+    told = [json.loads(line) for line in ended.out.splitlines()]
+    assert [(row.get("id"), row.get("label")) for row in told] == [
+        ("1", "sea"), (None, None), ("3", "sky"),
+    ]  # fmt: skip
+    assert "standard input:4: row 2 has 1 cells, the header has 2" in told[1]["error"]
     ended = run_cli("predict", "run", "--input", "-")
     assert (ended.code, ended.out) == (2, "")
     assert "standard input" in ended.err

@@ -24,13 +24,20 @@ Input = Annotated[
         "left out); `-` is standard input, a line each.",
     ),
 ]
+InputFormat = Annotated[
+    Literal["text", "json", "jsonl", "csv", "tsv", "conll", "parquet", "arrow"] | None,
+    typer.Option(
+        "--input-format",
+        help="Of --input (default: by its name), standard input too: CSV with its header, ...",
+    ),
+]
 Column = Annotated[
     str | None,
     typer.Option(
         "--column",
         metavar="NAME",
         help="The text's column in --input (default: the recipe's); standard input is then JSON "
-        "Lines.",
+        "Lines, unless --input-format says otherwise.",
     ),
 ]
 OutputFile = Annotated[
@@ -116,6 +123,7 @@ def predict(
     texts: Texts = None,
     input_file: Input = None,
     column: Column = None,
+    input_format: InputFormat = None,
     output: OutputFile = None,
     output_format: OutputFormat = None,
     strict: Strict = False,
@@ -147,6 +155,7 @@ def predict(
             texts=tuple(texts or ()),
             input=input_file,
             column=column,
+            input_format=input_format,
             output=output,
             format=output_format,
             strict=strict,

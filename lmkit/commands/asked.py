@@ -46,22 +46,21 @@ def from_texts(rows: Sequence[dict[str, Any]]) -> Iterator[Asked]:
         yield Asked(Row(values, f"text {number}"))
 
 
-def from_files(spec: str, column: str, *, structured: bool) -> Iterator[list[Asked]]:
+def from_files(spec: str, column: str, kind: Kind | None = None) -> Iterator[list[Asked]]:
     """The rows of files, or of standard input, in windows.
 
     Args:
         spec: a file, a folder, a glob, or `-`.
         column: the column of the text.
-        structured: whether standard input is JSON Lines, not a text a line.
+        kind: the format; left out, that of each file's name, and of standard input a text a line.
 
     Raises:
         DataError: nothing is there, a file as a whole cannot be read, or none holds a row.
     """
     if spec == STANDARD_INPUT:
-        kind: Kind = "jsonl" if structured else "text"
-        files: list[DataFile] = [_StandardInput(Path("/dev/stdin"), kind, "")]
+        files: list[DataFile] = [_StandardInput(Path("/dev/stdin"), kind or "text", "")]
     else:
-        files = find_files(spec, "--input")
+        files = find_files(spec, "--input", kind)
     return _read(files, Reading("line", "strict", column))
 
 

@@ -20,6 +20,7 @@ from lmkit.commands.predictor import Answerer, Predictor
 from lmkit.commands.subject import recipe_of, task_and_model
 from lmkit.commands.zero_shot import ZeroShotOptions, open_zero_shot
 from lmkit.data.clean_text import cleaner
+from lmkit.data.formats import Kind
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import DataError, UsageError
 from lmkit.models.loading import ModelLoader
@@ -27,6 +28,7 @@ from lmkit.run_folder import model_folder
 from lmkit.training.hardware import Precision
 
 TELL_EVERY = 10.0  # seconds between lines of progress
+WHOLE: tuple[Kind, ...] = ("parquet", "arrow")  # formats that cannot be read as they come
 TOLD = 20  # rows without an answer that are told one by one; the output names them all
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,9 @@ class PredictOptions:
     """A file, a folder or a glob of rows; `-` is standard input."""
     column: str | None = None
     """The column of the text; left out, the one the model was trained on."""
+    input_format: Kind | None = None
+    """Of `input`; left out, by its name; standard input is a text a line, or JSON Lines where
+    `column` is given."""
     output: str | None = None
     """A file for the lines; left out, standard output."""
     format: str | None = None
@@ -103,14 +108,7 @@ def predict(target: str, options: PredictOptions) -> None:
 
 def _check(options: PredictOptions) -> Format:
     """What can be said of the options alone; the format of the output."""
-    if options.input is not None and options.texts:
-        raise UsageError("--input and texts as arguments: give one of the two")
-    if options.input is None and not options.texts:
-        raise UsageError(
-            "nothing to predict: give texts as arguments, or --input FILE (- is standard input)"
-        )
-    if options.column is not None and options.input is None:
-        raise UsageError("--column: names a column of --input, which is not given")
+    _check_input(options)
     for number, text in enumerate(options.texts, start=1):
         if not text.strip():
             raise UsageError(f"text {number}: is blank")
@@ -122,6 +120,25 @@ def _check(options: PredictOptions) -> Format:
         if given.exists() and written.exists() and given.samefile(written):
             raise UsageError(f"--output {options.output}: is the input; name another file")
     return choose_format(options.format, options.output)
+
+
+def _check_input(options: PredictOptions) -> None:
+    """Whether it is said once, and fully, what is to be answered."""
+    if options.input is not None and options.texts:
+        raise UsageError("--input and texts as arguments: give one of the two")
+    if options.input is None and not options.texts:
+        raise UsageError(
+            "nothing to predict: give texts as arguments, or --input FILE (- is standard input)"
+        )
+    if options.column is not None and options.input is None:
+        raise UsageError("--column: names a column of --input, which is not given")
+    if options.input_format is not None and options.input is None:
+        raise UsageError("--input-format: is that of --input, which is not given")
+    if options.input == STANDARD_INPUT and options.input_format in WHOLE:
+        raise UsageError(
+            f"--input-format {options.input_format}: is read from its end, and standard input "
+            "comes once; name the file with --input FILE"
+        )
 
 
 def _open(target: str, options: PredictOptions) -> Predictor:
@@ -145,8 +162,10 @@ def _windows(options: PredictOptions, predictor: Predictor) -> Iterator[list[Ask
     """The rows to answer for."""
     if options.input is None:
         return windows(from_texts(predictor.answerer.input_rows(options.texts)))
-    structured = options.column is not None
-    return from_files(options.input, predictor.columns[0], structured=structured)
+    kind = options.input_format
+    if kind is None and options.input == STANDARD_INPUT and options.column is not None:
+        kind = "jsonl"
+    return from_files(options.input, predictor.columns[0], kind)
 
 
 def _strictly(answered: Iterator[Answered], strict: bool) -> Iterator[Answered]:

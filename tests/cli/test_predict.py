@@ -1,11 +1,15 @@
 """`lmkit predict`: its options reach the command under the names of the contract."""
 
+from typing import get_args
+
 import pytest
 
+from lmkit.cli.predict import InputFormat
 from lmkit.commands import predict
 from lmkit.commands.few_shot import FewShot
 from lmkit.commands.predict import PredictOptions
 from lmkit.commands.zero_shot import ZeroShotOptions
+from lmkit.data.formats import Kind
 
 
 @pytest.fixture
@@ -23,14 +27,14 @@ def test_texts_are_arguments(cli, asked):
 
 def test_every_option(cli, asked):
     words = (
-        "predict m --input f.csv --column body --output o.jsonl --format csv --strict "
-        "--batch-size 3 --precision float32 --labels a,b --hypothesis {}! --examples e.csv "
-        "--shots 4 --seed 5 --json --quiet"
+        "predict m --input f.csv --column body --input-format tsv --output o.jsonl "
+        "--format csv --strict --batch-size 3 --precision float32 --labels a,b --hypothesis {}! "
+        "--examples e.csv --shots 4 --seed 5 --json --quiet"
     )
     assert cli(*words.split()).code == 0
     expected = PredictOptions(
-        input="f.csv", column="body", output="o.jsonl", format="csv", strict=True, batch_size=3,
-        precision="float32", as_json=True,
+        input="f.csv", column="body", input_format="tsv", output="o.jsonl", format="csv",
+        strict=True, batch_size=3, precision="float32", as_json=True,
         zero_shot=ZeroShotOptions(("a", "b"), "{}!", examples=FewShot("e.csv", 4, 5)),
     )  # fmt: skip
     assert asked == [("m", expected)]
@@ -41,6 +45,10 @@ def test_every_option(cli, asked):
 def test_a_dash_is_standard_input(cli, asked):
     assert cli("predict", "m", "--input", "-").code == 0
     assert asked[0][1].input == "-"
+
+
+def test_every_format_of_files_can_be_named():
+    assert set(get_args(get_args(get_args(InputFormat)[0])[0])) == set(get_args(Kind))
 
 
 def test_a_batch_holds_a_text(cli, asked):

@@ -11,7 +11,7 @@ from lmkit.errors import DataError
 
 
 def read(path, column="text"):
-    return [item for window in from_files(str(path), column, structured=False) for item in window]
+    return [item for window in from_files(str(path), column) for item in window]
 
 
 def test_windows_end_by_rows_and_by_characters(monkeypatch):
@@ -60,7 +60,7 @@ def test_a_damaged_file_is_told_after_the_rows_before_it(tmp_path, monkeypatch):
     monkeypatch.setattr(asked, "WINDOW", 2)
     packed = gzip.compress("".join(f"line {n} {n * 7919 % 1009}\n" for n in range(40000)).encode())
     (tmp_path / "a.txt.gz").write_bytes(packed[:-2000])
-    reading = from_files(str(tmp_path / "a.txt.gz"), "text", structured=False)
+    reading = from_files(str(tmp_path / "a.txt.gz"), "text")
     assert next(reading)[0].row.values == {"text": "line 0 0"}
     with pytest.raises(DataError, match="damaged or cut-off"):
         list(reading)
@@ -70,3 +70,11 @@ def test_nothing_to_read_is_an_error(tmp_path):
     (tmp_path / "a.csv").write_text("text\n")
     with pytest.raises(DataError, match=r"--input: .*a\.csv: the file holds no row of data"):
         read(tmp_path / "a.csv")
+
+
+def test_a_format_that_is_named_outweighs_the_extension(tmp_path):
+    (tmp_path / "a.dat").write_text('text,n\n"one,\ntwo",1\nth"ree,2\n')
+    (window,) = from_files(str(tmp_path / "a.dat"), "text", "csv")
+    assert window[0].row.values == {"text": "one,\ntwo", "n": "1"}
+    assert [item.error is None for item in window] == [True, True]
+    assert read(tmp_path / "a.dat")[0].row.values == {"text": "text,n"}

@@ -113,6 +113,8 @@ def test_a_long_text_is_cut_and_told(lines, caplog):
         ({}, r"nothing to predict: give texts as arguments, or --input FILE"),
         ({"texts": ["a"], "input": "f"}, r"--input and texts as arguments: give one"),
         ({"texts": ["a"], "column": "c"}, r"--column: names a column of --input"),
+        ({"texts": ["a"], "input_format": "csv"}, r"--input-format: is that of --input, which is"),
+        ({"input": "-", "input_format": "parquet"}, r"parquet: is read from its end, and standard"),
         ({"texts": ["a", " \n"]}, r"text 2: is blank"),
         ({"texts": ["\udcff"]}, r"text 1: is not valid UTF-8"),
         ({"texts": ["a"], "output": "/"}, r"--output /: is a folder"),
