@@ -67,8 +67,9 @@ def weights(folder: str) -> str:
     return sha256(Path(folder, "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_adapters_learn_are_resumed_and_merged(cli, write, monkeypatch) -> None:
-    recipe = write(", lora: {r: 4, dropout: 0.1}")
+@pytest.mark.parametrize("more", ["", ", quantization: nf4"])
+def test_adapters_learn_are_resumed_and_merged(cli, write, monkeypatch, more) -> None:
+    recipe = write(f", lora: {{r: 4, dropout: 0.1{more}}}")
     whole = cli("finetune", recipe, "-o", "whole", "--json")
     assert whole.code == 0, whole.err
     summary = json.loads(whole.out)

@@ -27,6 +27,7 @@ from transformers.pytorch_utils import Conv1D
 
 from lmkit.errors import MissingExtraError, ModelError
 from lmkit.models.layers import depths
+from lmkit.models.quantizing import dequantize, dequantized, lay_out, quantize
 from lmkit.recipe.model import LoraSection
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.sections import ModelSection
@@ -46,15 +47,21 @@ _PEFT_PREFIX = "base_model.model."  # of the names in a folder that peft opens
 
 
 def check_library(section: ModelSection) -> None:
-    """Say before anything is read that `peft` is absent.
+    """Say before anything is read that `peft` or `bitsandbytes` is absent.
 
     Raises:
         MissingExtraError: with the command that installs it.
     """
-    if section.lora is not None and importlib.util.find_spec("peft") is None:
-        raise MissingExtraError(
-            'model.lora: needs peft, which is not installed: pip install "lmkit[lora]"'
-        )
+    if section.lora is None:
+        return
+    needed = [("model.lora", "peft", "lora")]
+    if section.lora.quantization is not None:
+        needed.append(("model.lora.quantization", "bitsandbytes", "qlora"))
+    for key, library, extra in needed:
+        if importlib.util.find_spec(library) is None:
+            raise MissingExtraError(
+                f'{key}: needs {library}, which is not installed: pip install "lmkit[{extra}]"'
+            )
 
 
 def adapt(model: PreTrainedModel, section: ModelSection) -> None:
@@ -64,6 +71,8 @@ def adapt(model: PreTrainedModel, section: ModelSection) -> None:
         ModelError: nothing is left to train, no such modules, or fewer layers than are frozen.
     """
     if section.lora is not None:
+        if section.lora.quantization is not None:
+            quantize(model, section.lora.quantization)
         put_in(model, section.lora)
         _freeze(model, _is_base(model))
     elif section.freeze == "base":
@@ -121,9 +130,12 @@ def put_in(model: PreTrainedModel, section: LoraSection) -> None:
 
 def merge(model: PreTrainedModel) -> None:
     """Add the adapters to the weights they stand beside, and take them out: an ordinary model."""
+    if (getattr(model.config, NOTE, None) or {}).get("quantization"):
+        dequantize(model)
     for parent, name, layer in list(_adapted(model)):
         layer.merge(safe_merge=True)
         setattr(parent, name, layer.get_base_layer())
+    lay_out(model)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
     for owner, attribute in ((model, "peft_config"), (model.config, NOTE)):
@@ -173,12 +185,14 @@ def open_merged(
     model: PreTrainedModel = auto_class.from_config(
         config, dtype=dtype if isinstance(dtype, torch.dtype) else torch.float32
     )
-    put_in(model, section)
+    put_in(model, section.model_copy(update={"quantization": None}))  # its weights are plain
     weights = {
         name: tensor
         for file in sorted(folder.glob("*.safetensors"))
         for name, tensor in load_file(file).items()
     }
+    if section.quantization is not None:
+        weights = dequantized(weights, model)
     missing, unexpected = model.load_state_dict(weights, strict=False)
     tied = set(getattr(model, "all_tied_weights_keys", None) or {})
     if lost := [name for name in missing if name not in tied] + list(unexpected):

@@ -24,6 +24,9 @@ class LoraSection(Section):
     """Scale by the root of the rank (Kalajdzievski 2023, arXiv:2312.03732)."""
     use_dora: bool = False
     """Learn the length of each column apart from its direction (Liu et al. 2024, DoRA)."""
+    quantization: Literal["nf4", "fp4"] | None = None
+    """Keep the frozen matrices in four bits (QLoRA, as above, section 3); left out, as they are.
+    `model/` holds them as ordinary weights again. Needs the extra `qlora`."""
 
 
 class ModelSection(Section):

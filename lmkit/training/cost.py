@@ -12,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from lmkit.models.lstm_config import LSTMConfig
+from lmkit.models.quantizing import weights_in
 
 EFFICIENCY = 0.6  # share of the matmul peak that an uncompiled step of a small model reaches
 STATES = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adafactor": 0}  # buffers a weight; Adam's are 2
@@ -54,7 +55,7 @@ def estimate(
     size = sum(p.numel() * p.element_size() for p in trained)
     per_token = flops_per_token(model, sequence)
     return Estimate(
-        parameters=model.num_parameters(),
+        parameters=sum(weights_in(p) for p in model.parameters()),
         trained_parameters=count,
         weight_bytes=sum(p.numel() * p.element_size() for p in model.parameters()),
         gradient_bytes=size,
@@ -75,7 +76,8 @@ def flops_per_token(model: PreTrainedModel, sequence: int) -> int:
     their mean.
     """
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    weights = sum(p.numel() for p in model.parameters() if p.ndim >= 2 and id(p) not in tables)
+    matrices = (p for p in model.parameters() if p.ndim >= 2 and id(p) not in tables)
+    weights = sum(weights_in(parameter) for parameter in matrices)
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call] # not annotated
     if head is not None and id(head.weight) in tables:
         weights += head.weight.numel()

@@ -54,13 +54,23 @@ def lora(**keys):
 
 @pytest.mark.parametrize("kind", ["bert", "gpt2"])
 @pytest.mark.parametrize(
-    "keys", [{}, {"use_dora": True, "r": 3, "alpha": 5.0}, {"use_rslora": True}]
+    "keys",
+    [
+        {},
+        {"use_dora": True, "r": 3, "alpha": 5.0},
+        {"use_rslora": True},
+        {"quantization": "nf4"},
+        {"quantization": "fp4", "use_dora": True, "target_modules": ["query", "c_attn"]},
+    ],
 )
 def test_merged_weights_say_the_same(kind, keys):
+    if "target_modules" in keys:
+        keys = {**keys, "target_modules": [{"bert": "query", "gpt2": "c_attn"}[kind]]}
     model = classifier(kind)
     before = copy.deepcopy(model)
     adapt(model, lora(**keys))
-    assert torch.equal(model(IDS).logits, before(IDS).logits)
+    same = torch.equal(model(IDS).logits, before(IDS).logits)
+    assert same == ("quantization" not in keys)
     others = {name for name in trained(model) if ".lora_" not in name}
     head = {"bert": {"classifier.weight", "classifier.bias"}, "gpt2": {"score.weight"}}
     assert others == head[kind]

@@ -1,5 +1,7 @@
 """Every optimizer a recipe may name learns; arguments are checked; vectors do not decay."""
 
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -96,7 +98,9 @@ def test_arguments_are_checked(name, text, told, arguments):
         make_optimizer(name, network(), args)
 
 
-def test_an_absent_library_is_named(arguments):
+def test_an_absent_library_is_named(arguments, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
     with pytest.raises(ModelError, match="bitsandbytes"):
         make_optimizer("adamw_8bit", network(), arguments(optim="adamw_bnb_8bit"))
 
