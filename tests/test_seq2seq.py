@@ -117,11 +117,11 @@ def test_a_pair_without_a_side_ends_before_the_first_step(cli, recipe, tmp_path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "folder", "baseline"),
-    [("translation", "multi30k_en_de", "copy"), ("summarization", "scitldr", "lead")],
-)
-def test_recipes_read_real_data(cli, test_data, tmp_path, name, folder, baseline):
-
+    ("name", "folder", "baseline", "target"),
+    [("translation", "multi30k_en_de", "copy", "de"),
+     ("summarization", "scitldr", "lead", "references")],
+)  # fmt: skip
+def test_recipes_read_real_data(cli, test_data, tmp_path, name, folder, baseline, target):
     source = test_data / folder / "dev.jsonl.gz"
     if not source.exists():
         pytest.skip(f"{source} is not there")
@@ -132,6 +132,7 @@ def test_recipes_read_real_data(cli, test_data, tmp_path, name, folder, baseline
         "model": {"architecture": "t5", "config": TINY},
         "tokenizer": {"train": {"type": "unigram", "vocab_size": 1000}},
         "data": {"train": "train.jsonl", "validation": "test.jsonl"},
+        "task.target_column": target,
         "task.max_new_tokens": 8, "task.num_beams": 2, "task.max_source_length": 64,
         "train.max_steps": 2, "train.precision": "float32", "train.compile": False,
     }  # fmt: skip
@@ -143,3 +144,4 @@ def test_recipes_read_real_data(cli, test_data, tmp_path, name, folder, baseline
     summary = json.loads(ended.out)
     assert all(value > 0 for value in summary["baselines"][baseline].values())
     assert summary["counts"]["rows"] == 30
+    assert ("best of a text's references" in summary["definition"]) == (target == "references")

@@ -25,7 +25,7 @@ Input = Annotated[
     ),
 ]
 InputFormat = Annotated[
-    Literal["text", "json", "jsonl", "csv", "tsv", "conll", "parquet", "arrow"] | None,
+    Literal["text", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "conll"] | None,
     typer.Option(
         "--input-format",
         help="Of --input (default: by its name), standard input too: CSV with its header, ...",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.encoded import CHUNK, chunks
+from lmkit.data.references import alternatives, pack
 from lmkit.data.rows import Row, column
 from lmkit.errors import DataError
 
@@ -44,12 +45,17 @@ class EncodedPairs:
     """The token ids of one target after the other, each with its end token, (J,)."""
     target_offsets: NDArray[np.int64]
     """As `source_offsets`."""
-    references: list[str] | None
-    """The target texts, where generated ones will be held against them; else None."""
+    references: list[list[str]] | None
+    """The target texts of each pair, where generated ones will be held against them; else None."""
     cut_sources: int
     """Sources that lost tokens to the limit."""
     cut_targets: int
     """Targets that lost tokens to the limit."""
+
+    @property
+    def reference_counts(self) -> set[int]:
+        """How many target texts the pairs have that are held against generated ones."""
+        return set(map(len, self.references or ()))
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -62,7 +68,7 @@ class EncodedPairs:
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Any]:
         """`input_ids` and `labels` of the pair for (epoch, index), the same in every epoch.
 
-        `reference` is the target text in UTF-8 bytes, so that it travels in a batch of tensors.
+        `references` are the target texts as `pack` makes bytes of them.
         """
         index = key[1]
         start, end = self.source_offsets[index : index + 2]
@@ -72,7 +78,7 @@ class EncodedPairs:
             "labels": self.targets[first:last].astype(np.int64),
         }
         if self.references is not None:
-            pair["reference"] = np.frombuffer(self.references[index].encode(), dtype=np.uint8)
+            pair["references"] = pack(self.references[index])
         return pair
 
 
@@ -84,26 +90,27 @@ def encode_pairs(
     end_id: int,
     keep_references: bool,
 ) -> EncodedPairs:
-    """Read and encode all rows.
+    """Read and encode all rows; of several targets to a source, the first.
 
     Args:
         rows: Read once.
         tokenizer: Adds the special tokens it was made to add.
         limits: Columns and lengths.
         end_id: Ends every target; added where the tokenizer does not.
-        keep_references: Hold the target texts too.
+        keep_references: Hold the target texts too, all of them.
 
     Raises:
         DataError: one side of a pair is missing, or the tokenizer makes nothing of a source.
     """
     parts: dict[str, list[Ids]] = {"source": [], "target": []}
-    references: list[str] = []
+    references: list[list[str]] = []
     cut_sources = cut_targets = 0
     for chunk in chunks(rows, CHUNK):
         sources, cut = encode_sources(chunk, tokenizer, limits)
         cut_sources += cut
-        texts = [column(row, limits.target_column) for row in chunk]
-        targets, cut = _encode_targets(texts, tokenizer, limits.target_length, end_id)
+        texts = [alternatives(row, limits.target_column) for row in chunk]
+        firsts = [several[0] for several in texts]
+        targets, cut = _encode_targets(firsts, tokenizer, limits.target_length, end_id)
         cut_targets += cut
         parts["source"] += sources
         parts["target"] += targets

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lmkit.data.rows import Source, column, texts_in
+from lmkit.data.references import alternatives
+from lmkit.data.rows import Source, texts_in
 from lmkit.recipe.base import TaskOptions
 
 
@@ -30,6 +31,6 @@ def texts_to_learn(train: Source, columns: TextColumns) -> Iterator[str]:
         if isinstance(words, list):  # the task tells what is wrong with them
             yield " ".join(map(str, words)).encode("utf-8", "replace").decode()
         elif columns.texts:
-            yield from (column(row, name) for name in columns.texts)
+            yield from (text for name in columns.texts for text in alternatives(row, name))
         else:
             yield from texts_in(row.values)

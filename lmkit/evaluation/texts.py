@@ -7,7 +7,7 @@ bootstrap costs sums. Shape letters: N texts, S sums of a metric, R resamples.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, Protocol
 
@@ -40,27 +40,31 @@ class _Sacrebleu(Protocol):
 
 
 def text_statistics(
-    texts: Sequence[str], references: Sequence[str], families: Iterable[str]
+    texts: Sequence[str], references: Sequence[Sequence[str]], families: Iterable[str]
 ) -> Columns:
     """All that the metrics need of N texts, by name: a number or a list of numbers a text.
 
+    Of several references ROUGE takes, for each of its kinds, the one that a text is nearest to (Lin
+    2004, section 2.1, by F1 as in rouge-score); BLEU counts an n-gram as right that is in any of
+    them (Papineni et al. 2002, section 2.1.1); chrF takes the nearest (Popović 2015).
+
     Args:
         texts: as generated, (N,).
-        references: what they are held against, (N,).
+        references: what each is held against: (N,) of one or several.
         families: some of `rouge`, `bleu`, `chrf`.
     """
     found: Columns = {}
     for family in families:
         if family == "rouge":
-            scores = [_rouge().score(r, t) for t, r in zip(texts, references, strict=True)]
+            scores = [_rouge().score_multi(r, t) for t, r in zip(texts, references, strict=True)]
             for name in ROUGE:
                 found[name] = [float(score[name].fmeasure) for score in scores]
         else:
             metric = _sacrebleu(family)
             pairs = zip(texts, references, strict=True)
             found[family] = [
-                metric._extract_corpus_statistics([text], [[reference]])[0]
-                for text, reference in pairs
+                metric._extract_corpus_statistics([text], [[one] for one in several])[0]
+                for text, several in pairs
             ]
     return found
 
@@ -97,18 +101,20 @@ def text_intervals(columns: Columns, seed: int) -> dict[str, Interval]:
 
 
 def against(
-    answer: Callable[[str], str], pairs: Iterable[tuple[str, str]], families: Sequence[str]
+    answer: Callable[[str], str],
+    pairs: Iterable[tuple[str, Sequence[str]]],
+    families: Sequence[str],
 ) -> dict[str, float]:
     """The metrics of a rule that makes a text of each source.
 
     Args:
         answer: the rule.
-        pairs: (source, target) of the split.
+        pairs: (source, its references) of the split.
         families: some of `rouge`, `bleu`, `chrf`.
     """
     listed = list(pairs)
-    texts, references = [answer(source) for source, _ in listed], [target for _, target in listed]
-    return text_metrics(text_statistics(texts, references, families))
+    texts = [answer(source) for source, _ in listed]
+    return text_metrics(text_statistics(texts, [several for _, several in listed], families))
 
 
 def lead(source: str) -> str:
@@ -116,23 +122,35 @@ def lead(source: str) -> str:
     return _SENTENCE_END.split(source.strip(), maxsplit=1)[0]
 
 
-def signature(family: str) -> str:
-    """How sacrebleu tells what it measured, against one reference a text (Post 2018)."""
+def signature(family: str, counts: Collection[int]) -> str:
+    """How sacrebleu tells what it measured (Post 2018).
+
+    Args:
+        family: `bleu` or `chrf`.
+        counts: how many references a text was held against; several numbers where that varied.
+    """
     metric = _sacrebleu(family)
-    metric._extract_corpus_statistics(["a"], [["a"]])  # it counts the references
+    streams: Any = [["a" if at < size else None for size in counts] for at in range(max(counts))]
+    metric._extract_corpus_statistics(["a"] * len(counts), streams)  # it counts the references
     return str(metric.get_signature().format())
 
 
-def told(families: Iterable[str]) -> str:
-    """One sentence on each family, for the people who read the table."""
+def told(families: Iterable[str], counts: Collection[int]) -> str:
+    """One sentence on each family, for the people who read the table.
+
+    Args:
+        families: some of `rouge`, `bleu`, `chrf`.
+        counts: as of `signature`.
+    """
+    best = " The best of a text's references counts, for each of the three." * (max(counts) > 1)
     sentences = {
         "rouge": "rouge1, rouge2, rougeL: mean F1 (0 to 1) of the texts by rouge-score, words of "
-        "ASCII letters and digits, stemmed.",
+        f"ASCII letters and digits, stemmed.{best}",
         "bleu": "bleu (0 to 100): sacrebleu {}.",
         "chrf": "chrf (0 to 100): sacrebleu {}.",
     }
     return " ".join(
-        sentences[family].format("" if family == "rouge" else signature(family))
+        sentences[family].format("" if family == "rouge" else signature(family, counts))
         for family in families
     )
 

@@ -9,7 +9,7 @@ S tokens of its longest source, T tokens of its longest target, V vocabulary.
 import copy
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_SEQ_TO_SEQ_CAUSAL_L
 
 from lmkit.data.collate import pad_batch
 from lmkit.data.encoded_pairs import EncodedPairs, PairLimits, encode_pairs, encode_sources
+from lmkit.data.references import alternatives, unpack
 from lmkit.data.sources import Row, Source, column
 from lmkit.data.tokenizer import end_token_id
 from lmkit.evaluation import texts
@@ -61,6 +62,7 @@ class Seq2Seq(Task[Seq2SeqOptions]):
 
     head: OutputHead | None = None
     writes = True  # whether `infer` generates
+    references: Collection[int] = (1,)  # how many each text of the split is held against
 
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> Seq2SeqOptions | None:
@@ -78,7 +80,7 @@ class Seq2Seq(Task[Seq2SeqOptions]):
         """
         for row in source.rows():
             column(row, self.options.source_column)
-            column(row, self.options.target_column)
+            alternatives(row, self.options.target_column)
 
     def build_model(
         self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
@@ -147,6 +149,7 @@ class Seq2Seq(Task[Seq2SeqOptions]):
             source.rows(), tokenizer, self.limits, end_id=end_token_id(tokenizer),
             keep_references=not training,
         )  # fmt: skip
+        self.references = found.reference_counts or self.references
         if found.cut_sources or found.cut_targets:
             logger.info(
                 "%s: %.3g %% of the sources are cut at %d tokens, %.3g %% of the targets at %d",
@@ -175,8 +178,8 @@ class Seq2Seq(Task[Seq2SeqOptions]):
         return {**super().ledger(examples), **cut}
 
     def collate(self, features: list[Features]) -> Batch:
-        """Source ids and their mask (B, S), labels (B, T), target texts in bytes (B, bytes)."""
-        pads = {"input_ids": self.pad_id, "labels": IGNORED, "reference": IGNORED}
+        """Source ids and their mask (B, S), labels (B, T), references in bytes (B, bytes)."""
+        pads = {"input_ids": self.pad_id, "labels": IGNORED, "references": IGNORED}
         return pad_batch(features, pad_values=pads, attention_mask=True)
 
     def attach(self, model: PreTrainedModel) -> None:
@@ -241,10 +244,8 @@ class Seq2Seq(Task[Seq2SeqOptions]):
             "count": (batch["labels"] != IGNORED).sum(1).tolist(),
         }
         if outputs.texts is not None:
-            wanted = [
-                bytes(value for value in row if value != IGNORED).decode()
-                for row in batch["reference"].tolist()
-            ]
+            packed = ([v for v in row if v != IGNORED] for row in batch["references"].tolist())
+            wanted = [unpack(values) for values in packed]
             rows |= texts.text_statistics(outputs.texts, wanted, self.options.metrics)
         return rows
 
@@ -254,9 +255,8 @@ class Seq2Seq(Task[Seq2SeqOptions]):
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """Bootstrap over the pairs: the tokens of one text are not independent."""
-        found = texts.text_intervals(rows, seed)
         ends = bootstrap_ratio(rows["nll"], rows["count"], seed)
-        return found if ends is None else {"loss": ends, **found}
+        return ({} if ends is None else {"loss": ends}) | texts.text_intervals(rows, seed)
 
     def baselines(
         self,
@@ -266,8 +266,8 @@ class Seq2Seq(Task[Seq2SeqOptions]):
         tokenizer: PreTrainedTokenizerBase,  # noqa: ARG002
     ) -> dict[str, Metrics]:
         """`lead`: the first sentence of the source. `copy`: the source."""
-        names = self.options.source_column, self.options.target_column
-        pairs = [(column(row, names[0]), column(row, names[1])) for row in scored.rows()]
+        source, target = self.options.source_column, self.options.target_column
+        pairs = [(column(row, source), alternatives(row, target)) for row in scored.rows()]
         families = self.options.metrics
         found = {"lead": texts.against(texts.lead, pairs, families)}
         return {**found, "copy": texts.against(str, pairs, families)}
@@ -290,9 +290,10 @@ class Seq2Seq(Task[Seq2SeqOptions]):
         options = self.options
         how = f"a search with {self.beams} beams" if self.beams > 1 else "greedy decoding"
         return (
-            "loss: nats a target token, end tokens included, targets cut at "
+            "loss: nats a target token, end tokens included, of each row's first target, cut at "
             f"{options.max_target_length} tokens. Texts of up to {self.new_tokens} tokens by {how} "
-            f"from sources cut at {options.max_source_length}. {texts.told(options.metrics)}"
+            f"from sources cut at {options.max_source_length}. "
+            + texts.told(options.metrics, self.references)
         )
 
 

@@ -48,7 +48,8 @@ def test_a_dash_is_standard_input(cli, asked):
 
 
 def test_every_format_of_files_can_be_named():
-    assert set(get_args(get_args(get_args(InputFormat)[0])[0])) == set(get_args(Kind))
+    # In one order too: `typing` takes literals that differ in it for one, and the schema shows it.
+    assert get_args(get_args(get_args(InputFormat)[0])[0]) == get_args(Kind)
 
 
 def test_a_batch_holds_a_text(cli, asked):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lmkit.data.encoded_pairs import PairLimits, encode_pairs, encode_sources
+from lmkit.data.references import unpack
 from lmkit.data.rows import Row
 from lmkit.data.tokenizer_training import train_tokenizer
 from lmkit.errors import DataError
@@ -62,13 +63,26 @@ def test_lengths_are_of_both_sides(tokenizer):
 def test_references_are_whole_and_kept_only_where_they_are_scored(tokenizer):
     text = "größer als sechs ✓"
     found = encoded(tokenizer, rows(("a", text)))
-    assert bytes(found[0, 0]["reference"]).decode() == text
+    assert unpack(found[0, 0]["references"]) == [text]
     assert set(encoded(tokenizer, rows(("a", text)), keep=False)[0, 0]) == {"input_ids", "labels"}
+
+
+def test_of_several_targets_the_first_is_learned_and_all_are_kept(tokenizer):
+    found = encoded(tokenizer, rows(("a", ["b c", "d"]), ("a", "e")))
+    assert list(found[0, 0]["labels"]) == list(
+        encoded(tokenizer, rows(("a", "b c")))[0, 0]["labels"]
+    )
+    assert unpack(found[0, 0]["references"]) == ["b c", "d"]
+    assert found.reference_counts == {1, 2}
+    assert encoded(tokenizer, rows(("a", ["b"])), keep=False).reference_counts == set()
 
 
 @pytest.mark.parametrize(
     ("pair", "told"),
     [
+        (("a", []), r"x\.jsonl:2: column `de` is an empty list"),
+        (("a", ["b", " "]), r"x\.jsonl:2: column `de\.1` is blank"),
+        (("a", [["b"]]), r"x\.jsonl:2: column `de\.0` holds a list, not text"),
         ((" ", "b"), r"x\.jsonl:2: column `en` is blank"),
         (("a", None), r"x\.jsonl:2: column `de` is null"),
         (("a", 3), r"x\.jsonl:2: column `de` holds the number 3, not text"),

@@ -25,6 +25,8 @@ def test_the_columns_of_the_task():
     pair = ClassificationOptions(name="classification", text_pair_column="other")
     assert learned(pair, row) == ["a", "b"]
     assert learned(Seq2SeqOptions(name="seq2seq"), row) == ["c", "d"]
+    several = {"source": "c", "target": ["d", "e"]}
+    assert learned(Seq2SeqOptions(name="seq2seq"), several) == ["c", "d", "e"]
     with pytest.raises(DataError, match="row 0"):
         learned(CausalLMOptions(name="causal_lm"), {"content": "a"})
 

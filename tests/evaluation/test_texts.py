@@ -34,7 +34,7 @@ def pairs(count, seed=0):
 
 def columns(found):
     texts, references = zip(*found, strict=True)
-    return text_statistics(texts, references, FAMILIES)
+    return text_statistics(texts, [[reference] for reference in references], FAMILIES)
 
 
 @pytest.mark.parametrize("count", [1, 2, 40])
@@ -49,6 +49,28 @@ def test_scores_are_those_of_the_libraries(count):
     for name in ("rouge1", "rouge2", "rougeL"):
         mean = np.mean([score[name].fmeasure for score in scores])
         assert ours[name] == pytest.approx(mean, abs=1e-12)
+
+
+def test_several_references_are_scored_as_the_libraries_do():
+    found = list(pairs(30))
+    more = [[reference for _, reference in pairs(1 + at % 3, at)] for at in range(30)]
+    texts, references = (
+        [text for text, _ in found],
+        [[one, *others] for (_, one), others in zip(found, more, strict=True)],
+    )
+    ours = text_metrics(text_statistics(texts, references, FAMILIES))
+    streams = [[r[at] if at < len(r) else None for r in references] for at in range(4)]
+    assert ours["bleu"] == BLEU().corpus_score(texts, streams).score
+    assert ours["chrf"] == CHRF().corpus_score(texts, streams).score
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=True)
+    for name in ("rouge1", "rouge2", "rougeL"):
+        best = [
+            max(scorer.score(one, text)[name].fmeasure for one in several)
+            for text, several in zip(texts, references, strict=True)
+        ]
+        assert ours[name] == pytest.approx(np.mean(best), abs=1e-12)
+    for name, value in text_metrics(columns(found)).items():
+        assert ours[name] > value
 
 
 def test_an_empty_text_is_scored_too():
@@ -90,7 +112,7 @@ def test_the_lead_is_the_first_sentence_or_line():
 
 
 def test_a_rule_is_measured_as_a_model_is():
-    sources = [("The cat sat. And more.", "The cat sat."), ("A dog. B.", "A dog.")]
+    sources = [("The cat sat. And more.", ["The cat sat."]), ("A dog. B.", ["A dog."])]
     assert against(lead, sources, FAMILIES)["rouge1"] == 1.0
     assert against(str, sources, FAMILIES)["rouge1"] < 1.0
     assert list(against(str, sources, ["chrf"])) == ["chrf"]
@@ -99,6 +121,10 @@ def test_a_rule_is_measured_as_a_model_is():
 def test_what_was_measured_is_told_with_its_signature():
     metric = BLEU()
     metric.corpus_score(["a b c d"], [["a b c d"]])
-    assert signature("bleu") == metric.get_signature().format()
-    assert told(["bleu", "chrf"]).count("sacrebleu nrefs:1|case:mixed") == 2
-    assert "stemmed" in told(["rouge"])
+    assert signature("bleu", {1}) == metric.get_signature().format()
+    assert told(["bleu", "chrf"], {1}).count("sacrebleu nrefs:1|case:mixed") == 2
+    assert "stemmed" in told(["rouge"], {1})
+    assert "best of a text's references" in told(["rouge"], {1, 3})
+    assert "best" not in told(["rouge"], {1})
+    assert signature("chrf", {3}).startswith("nrefs:3|")
+    assert signature("bleu", {1, 4}).startswith("nrefs:var|")

@@ -184,6 +184,26 @@ def test_baselines_are_lead_and_copy(made, five):
     assert set(found["lead"]) == {"rouge1", "rouge2", "rougeL"}
 
 
+def test_several_references_are_all_held_against_a_text(made, paired):
+    task, model, tokenizer = made(metrics=["chrf", "rouge"])
+    one = task.examples(paired([("a b", "a b")]), tokenizer, seed=0, training=False)
+    written = task.infer(model, batch_of(task, one)).texts[0]
+    several = paired([("a b", ["no such word", f"x {written}"]), ("a", "a")])
+    task.check(several)
+    task.attach(model)
+    examples = task.examples(several, tokenizer, seed=0, training=False)
+    rows = score(model, task, examples, batch_size=2)
+    first = score(
+        model, task, task.examples(paired([("a b", "no such word"), ("a", "a")]), tokenizer,
+                                   seed=0, training=False), batch_size=2,
+    )  # fmt: skip
+    assert rows["nll"] == first["nll"]
+    assert rows["chrf"][0] != first["chrf"][0]
+    task.examples(several, tokenizer, seed=0, training=False)
+    assert "nrefs:var" in task.definition()
+    assert task.baselines(None, several, None, tokenizer)["copy"]["rouge1"] == 0.5
+
+
 def test_a_pair_without_a_side_is_named_before_training(made, paired):
     task, _, _ = made()
     with pytest.raises(DataError, match=r"test\.jsonl:2: column `target` is blank"):

@@ -17,7 +17,8 @@ class Seq2SeqOptions(TaskOptions):
     source_column: str = "source"
     """The column of the text that is read."""
     target_column: str = "target"
-    """The column of the text that is to be written."""
+    """The column of the text that is to be written; a list of texts that are equally right where
+    there are several: the first is trained on, and generated texts are held against all."""
     source_prefix: str = ""
     """Put before every source text, as T5 was trained with (`"summarize: "`)."""
     max_source_length: int = Field(default=512, ge=2)
