@@ -21,6 +21,7 @@ from lmkit.commands.subject import recipe_of, task_and_model
 from lmkit.commands.zero_shot import ZeroShotOptions, open_zero_shot
 from lmkit.data.clean_text import cleaner
 from lmkit.data.formats import Kind
+from lmkit.data.text_columns import TextColumns, changing
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import DataError, UsageError
 from lmkit.models.loading import ModelLoader
@@ -151,9 +152,11 @@ def _open(target: str, options: PredictOptions) -> Predictor:
         if options.column is not None:
             settled = settled.model_copy(update={"text_column": options.column})
         answerer = tasks.build(settled)
+    clean, columns = None, answerer.input_columns()
+    if recipe is not None and (transforms := cleaner(recipe.data.clean)) is not None:
+        clean = changing(TextColumns.of(recipe.task)._replace(texts=columns), transforms)
     return Predictor(
-        answerer, ModelLoader(section), load_tokenizer(model_folder(target)),
-        clean=cleaner(None if recipe is None else recipe.data.clean),
+        answerer, ModelLoader(section), load_tokenizer(model_folder(target)), clean=clean,
         batch_size=options.batch_size, precision=options.precision,
     )  # fmt: skip
 

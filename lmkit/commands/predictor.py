@@ -3,7 +3,7 @@
 Shape letters: N rows of a window, B examples of a batch, T tokens of its longest.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,7 +14,6 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from lmkit.commands.ahead import Ahead
 from lmkit.commands.asked import Asked
 from lmkit.commands.narrow import MANY, Narrow, try_narrow
-from lmkit.data.clean_text import TextCleaner
 from lmkit.data.rows import Row
 from lmkit.errors import DataError
 from lmkit.models.device import Device, default_device
@@ -90,7 +89,7 @@ class Predictor:
         loader: ModelLoader,
         tokenizer: PreTrainedTokenizerBase,
         *,
-        clean: TextCleaner | None = None,
+        clean: Callable[[Row], Row] | None = None,
         batch_size: int | None = None,
         precision: Precision | None = None,
     ) -> None:
@@ -100,7 +99,7 @@ class Predictor:
             answerer: encodes rows and reads the model's outputs.
             loader: opens the model.
             tokenizer: the model's own.
-            clean: what the texts that it was trained on went through.
+            clean: makes of a row one as it was trained on, or raises a DataError.
             batch_size: examples at a time; None: as many as make up `BATCH_TOKENS`.
             precision: in which matrices are multiplied; None: as is fastest without changing a
                 label (see narrow.py).
@@ -132,7 +131,7 @@ class Predictor:
         for item in window:
             try:
                 if item.error is None:
-                    rows.append(self._cleaned(item.row))
+                    rows.append(item.row if self._clean is None else self._clean(item.row))
                 asked.append(item)
             except DataError as error:
                 asked.append(Asked(item.row, error))
@@ -168,26 +167,6 @@ class Predictor:
             half = len(rows) // 2
             return self._refused(rows[:half], first) | self._refused(rows[half:], first + half)
         return {}
-
-    def _cleaned(self, row: Row) -> Row:
-        """The row with its texts as those that the model was trained on.
-
-        Raises:
-            DataError: nothing is left of a text.
-        """
-        if self._clean is None:
-            return row
-        values = dict(row.values)
-        for name in self.columns:
-            text = values.get(name)
-            if isinstance(text, str) and text.strip():  # else the task tells what is wrong
-                values[name] = self._clean(text)
-                if not values[name].strip():
-                    raise DataError(
-                        f"{row.origin}: nothing is left of the text by the transforms that the "
-                        "model was trained with (data.clean in its recipe); leave the row out"
-                    )
-        return Row(values, row.origin)
 
     def _answers(self, encoded: Encoded) -> list[Answer]:
         """What is said of the N rows."""

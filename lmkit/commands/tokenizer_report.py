@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from lmkit.commands.inspect_view import Line, write
-from lmkit.data.doctor.examine import texts_of
-from lmkit.data.rows import Source
 from lmkit.data.sources import open_splits
+from lmkit.data.text_columns import TextColumns
 from lmkit.data.tokenizer import load_tokenizer, prepare_tokenizer
 from lmkit.data.tokenizer_figures import TokenizerFigures, measure_tokenizer
+from lmkit.data.tokenizer_texts import texts_to_learn
 from lmkit.recipe.sections import Recipe
 
 MOST_BYTES = 10_000_000
-"""UTF-8 bytes of the text that are looked at; a few rows more."""
+"""UTF-8 bytes of the text that are looked at; a text more."""
 
 
 class _Figure(NamedTuple):
@@ -53,12 +53,11 @@ def report(recipe: Recipe, *, beside: Sequence[str] = (), as_json: bool = False)
     splits = open_splits(recipe.data, recipe.task)
     source = splits.validation or splits.train
     tokenizer = prepare_tokenizer(recipe, splits.train)
-    columns = [getattr(recipe.task, f"{name}_column", None) for name in ("text", "tokens")]
-    texts = list(_texts(source, *columns))
+    texts = list(_first(texts_to_learn(source, TextColumns.of(recipe.task))))
     figures = {
         name: measure_tokenizer(one, texts) for name, one in [("the recipe's", tokenizer), *others]
     }
-    size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    size = sum(len(text.encode()) for text in texts)
     if as_json:
         text = {"split": source.name, "texts": len(texts), "bytes": size}
         tokenizers = [{"name": name, **asdict(found)} for name, found in figures.items()]
@@ -67,13 +66,12 @@ def report(recipe: Recipe, *, beside: Sequence[str] = (), as_json: bool = False)
     write([Line(f"{source.name}: {len(texts):,} texts, {size:,} bytes"), *_lines(figures)])
 
 
-def _texts(source: Source, text_column: str | None, tokens_column: str | None) -> Iterator[str]:
-    """The first texts of a split."""
+def _first(texts: Iterator[str]) -> Iterator[str]:
+    """The first of a split."""
     size = 0
-    for row in source.rows():
-        for text in texts_of(row, text_column, tokens_column):
-            yield text
-            size += len(text.encode("utf-8", "surrogatepass"))
+    for text in texts:
+        yield text
+        size += len(text.encode())
         if size >= MOST_BYTES:
             return
 

@@ -22,13 +22,14 @@ from lmkit.data.cleaning_ledger import CleaningLedger
 from lmkit.data.fingerprint import combined
 from lmkit.data.judging import FILTERS, KEPT, Judge
 from lmkit.data.rows import Row, Source, Splits
+from lmkit.data.text_columns import TextColumns
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.cleaning import CleanSection
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Reviewed(NamedTuple):
@@ -36,8 +37,8 @@ class Reviewed(NamedTuple):
 
     row: Row
     """As it was read."""
-    text: str | None
-    """Its text after the transforms; None where it has none."""
+    cleaned: Row
+    """With its texts after the transforms."""
     dropped: str | None
     """The key of the filter that leaves it out, or `blank`; None where it is kept."""
 
@@ -55,7 +56,7 @@ class Cleaned:
         source: Source,
         section: CleanSection,
         *,
-        text_column: str,
+        columns: TextColumns,
         label_column: str | None = None,
         filters: bool = True,
         others: Sequence[Source] = (),
@@ -65,7 +66,7 @@ class Cleaned:
         Args:
             source: What is cleaned.
             section: How.
-            text_column: The column that is transformed; rows keep the others.
+            columns: The texts that are transformed; rows keep all else.
             label_column: What duplicates should agree in, if there is one.
             filters: Whether documents are left out by more than being blank.
             others: The splits that are scored, for `drop_leaks`.
@@ -73,14 +74,14 @@ class Cleaned:
         self.name = source.name
         self.source = source
         self._section = section
-        self._text_column = text_column
+        self._columns = columns
         self._label_column = label_column
         self._filters = filters
         self._others = list(others) if filters and section.drop_leaks else []
         self._cleaner = TextCleaner(section)
 
     def rows(self) -> Iterator[Row]:
-        """The rows that are kept, each with its text transformed.
+        """The rows that are kept, each with its texts transformed.
 
         Raises:
             DataError: something cannot be read, or nothing is left.
@@ -89,24 +90,15 @@ class Cleaned:
 
     def changes(self) -> Iterator[tuple[Row, Row | None]]:
         """Every row that was read, and what is made of it; None where it is left out."""
-        for row, text, dropped in self.review():
-            if dropped is not None:
-                yield row, None
-            elif text is None or text == row.values[self._text_column]:
-                yield row, row
-            else:
-                yield row, Row({**row.values, self._text_column: text}, row.origin)
+        for row, cleaned, dropped in self.review():
+            yield row, cleaned if dropped is None else None
 
     def review(self) -> Iterator[Reviewed]:
         """Every row that was read, those too that are left out, with what becomes of it."""
         reasons = np.load(self._judged.folder / "reasons.npy", mmap_mode="r")
         for row, reason in zip(self.source.rows(), memoryview(reasons), strict=True):
-            text = row.values.get(self._text_column)
-            yield Reviewed(
-                row,
-                self._cleaner(text) if isinstance(text, str) else None,
-                FILTERS[reason - 1] if reason != KEPT else None,
-            )
+            cleaned = Row(self._columns.changed(row.values, self._cleaner), row.origin)
+            yield Reviewed(row, cleaned, FILTERS[reason - 1] if reason != KEPT else None)
 
     @property
     def ledger(self) -> CleaningLedger:
@@ -140,7 +132,7 @@ class Cleaned:
                 filters["language"] = [*sorted(self._section.language), version("py3langid")]
             if self._section.duplicates == "near":
                 filters["near"] = version("datasketch")
-        return [self._text_column, self._cleaner.identity(), filters]
+        return [self._columns, self._cleaner.identity(), filters]
 
     @cached_property
     def _judged(self) -> Entry:
@@ -162,7 +154,7 @@ class Cleaned:
         """Read everything once and fill the entry."""
         judge = Judge(
             self._cleaner, self._section if self._filters else None,
-            text_column=self._text_column, label_column=self._label_column,
+            columns=self._columns, label_column=self._label_column,
         )  # fmt: skip
         reasons, ledger, conflict = judge.judge(self.source, self._others)
         if not ledger.documents_out:
@@ -189,7 +181,7 @@ def clean_parts(
         options: the task.
 
     Raises:
-        DataError: nothing is left of one, or the task reads no column of text.
+        DataError: nothing is left of one.
     """
     clean_scored = [
         None if source is None else _cleaned(source, section, options, filters=False)
@@ -238,15 +230,7 @@ def _cleaned(
     source: Source, section: CleanSection, options: TaskOptions, *, filters: bool,
     others: Sequence[Source] = (),
 ) -> Cleaned:  # fmt: skip
-    text_column = getattr(options, "text_column", None)
-    if text_column is None:
-        raise DataError(f"data.clean: the task {options.name} reads no column of text to clean")
-    if getattr(options, "text_pair_column", None) is not None:
-        raise DataError(
-            "data.clean: looks at one text a row, and task.text_pair_column names a second one; "
-            "clean the files themselves, or leave it out"
-        )
     return Cleaned(
-        source, section, text_column=text_column,
+        source, section, columns=TextColumns.of(options),
         label_column=getattr(options, "label_column", None), filters=filters, others=others,
     )  # fmt: skip

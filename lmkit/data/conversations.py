@@ -9,12 +9,10 @@ from typing import Any
 from lmkit.data.doctor.structure import chat_problem, sharegpt_messages
 from lmkit.data.rows import Row, column
 from lmkit.errors import DataError
-from lmkit.recipe.options.chat import ChatOptions
+from lmkit.recipe.options.chat import LISTS, PAIRS, ChatOptions
 
 Message = dict[str, Any]
 
-LISTS = ("messages", "conversations")
-PAIRS = (("prompt", "completion", None), ("instruction", "output", "input"))
 _CURE = "mend the row or leave it out"
 
 
@@ -85,9 +83,9 @@ def _found(row: Row, options: ChatOptions) -> list[Message]:
     for name in LISTS:
         if isinstance(row.values.get(name), list):
             return messages_of(row, name)
-    for prompt, completion, extra in PAIRS:
+    for prompt, *between, completion in PAIRS:
         if prompt in row.values and completion in row.values:
-            return _pair(row, prompt, completion, extra)
+            return _pair(row, prompt, completion, *between)
     found = ", ".join(f"`{name}`" for name in row.values) or "none"
     raise DataError(
         f"{row.origin}: no conversation is found in the columns {found}; a row has `messages`, "
@@ -96,7 +94,7 @@ def _found(row: Row, options: ChatOptions) -> list[Message]:
     )
 
 
-def _pair(row: Row, prompt: str, completion: str, extra: str | None) -> list[Message]:
+def _pair(row: Row, prompt: str, completion: str, extra: str | None = None) -> list[Message]:
     """A question and its answer; either may be a list of messages."""
     asked, answer = row.values.get(prompt), row.values.get(completion)
     before = messages_of(row, prompt) if isinstance(asked, list) else None

@@ -14,12 +14,14 @@ from lmkit.data.cleaning_ledger import CleaningLedger
 from lmkit.data.duplicates import Finder, finder
 from lmkit.data.language import LanguageTeller
 from lmkit.data.rows import Source
+from lmkit.data.text_columns import TextColumns, is_lost
 from lmkit.recipe.cleaning import CleanSection
 
 FILTERS = ("blank", "drop", "min_length", "max_length", "language", "drop_leaks", "duplicates")
 """In the order in which they are asked; the reason for which a row is left out is 1 + its place."""
 KEPT = 0
 _REASON = {name: place for place, name in enumerate(FILTERS, start=1)}
+_JOINT = "\n"  # between the texts of a row
 _PENDING = 255  # until all are known: it may be a duplicate
 
 
@@ -41,7 +43,7 @@ class Judge:
         cleaner: TextCleaner,
         section: CleanSection | None,
         *,
-        text_column: str,
+        columns: TextColumns,
         label_column: str | None,
     ) -> None:
         """Made for one use.
@@ -49,12 +51,12 @@ class Judge:
         Args:
             cleaner: the transforms.
             section: the filters; None where only blank documents are left out.
-            text_column: what they look at.
+            columns: what they look at: the texts of a row, all together.
             label_column: what duplicates should agree in, if there is one.
         """
         self._cleaner = cleaner
         self._section = section
-        self._text_column = text_column
+        self._columns = columns
         self._label_column = label_column
         self._changed = Counter({name: 0 for name, _ in cleaner.steps})
         self._patterns = [re.compile(pattern) for pattern in section.drop] if section else []
@@ -79,12 +81,13 @@ class Judge:
         reasons = array("B")
         characters_in = characters_out = 0
         for row in source.rows():
-            text = row.values.get(self._text_column)
-            if not isinstance(text, str):  # whoever needs it tells of it
+            texts = self._columns.read(row.values)
+            if not texts:  # whoever needs them tells of it
                 reasons.append(KEPT)
                 continue
-            cleaned, spoken = self._clean(text)
-            reason = self._reason(cleaned, spoken)
+            text = _JOINT.join(texts)
+            cleaned, spoken, lost = self._clean(texts)
+            reason = _REASON["blank"] if lost else self._reason(cleaned, spoken)
             if reason == KEPT and self._finder is not None:
                 reason = _PENDING
                 self._finder.add(cleaned)
@@ -111,21 +114,24 @@ class Judge:
         size = 0
         for other in others:
             for row in other.rows():
-                text = row.values.get(self._text_column)
-                if isinstance(text, str) and self._finder is not None:
-                    self._finder.add(text)
+                texts = self._columns.read(row.values)
+                if texts and self._finder is not None:
+                    self._finder.add(_JOINT.join(texts))
                     size += 1
         return size
 
-    def _clean(self, text: str) -> tuple[str, str]:
-        """The text after all transforms, and after those alone that leave its words whole."""
-        spoken = text
+    def _clean(self, texts: list[str]) -> tuple[str, str, bool]:
+        """A row's text after all transforms, and after those alone that leave its words whole.
+
+        And whether nothing is left of one of its texts.
+        """
+        given = spoken = texts
         for name, transform in self._cleaner.steps:
-            before, text = text, transform(text)
-            self._changed[name] += text != before
+            before, texts = texts, [transform(text) for text in texts]
+            self._changed[name] += texts != before
             if name in ("html", "unicode"):
-                spoken = text
-        return text, spoken
+                spoken = texts
+        return _JOINT.join(texts), _JOINT.join(spoken), any(map(is_lost, given, texts))
 
     def _reason(self, text: str, spoken: str) -> int:
         """The first filter that leaves a text out, duplicates aside."""

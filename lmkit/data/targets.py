@@ -31,8 +31,7 @@ class Targets:
     @property
     def text_columns(self) -> tuple[str, ...]:
         """The column of the text, or of the two texts of a pair."""
-        pair = self.options.text_pair_column
-        return (self.options.text_column,) if pair is None else (self.options.text_column, pair)
+        return self.options.text_columns
 
     @property
     def names(self) -> list[str]:

@@ -18,9 +18,10 @@ from lmkit.data.cache import cache_dir, entry
 from lmkit.data.mixture import text_of
 from lmkit.data.rows import Source
 from lmkit.data.stream import Stream
+from lmkit.data.text_columns import TextColumns
 from lmkit.data.tokenizer_loading import as_made, told_as_tokenizer_error
 from lmkit.data.tokenizer_loading import load_tokenizer as load_tokenizer
-from lmkit.data.tokenizer_texts import TextColumns, texts_to_learn
+from lmkit.data.tokenizer_texts import texts_to_learn
 from lmkit.data.tokenizer_training import Kind, train_tokenizer
 from lmkit.errors import TokenizerError
 from lmkit.recipe.sections import Recipe, TokenizerTraining

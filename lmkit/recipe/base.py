@@ -47,6 +47,11 @@ class TaskOptions(Section):
     """The task; it decides which other keys this section may hold."""
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that hold the texts of a row, of which it may have some only."""
+        return ()
+
+    @property
     def strata(self) -> str | None:
         """The column of the classes that a split should hold in equal shares; None without one."""
         return None

@@ -51,8 +51,10 @@ class CleanSection(Section):
 
     `validation` and `test` are transformed alike, but filters leave them whole, for what is
     measured would change with them. `lmkit eval` and `lmkit predict` transform what they are given
-    as the run did; `lmkit generate` takes a prompt as it is typed. A document of which nothing is
-    left is left out. Everything is read once for the counts, which the cache keeps.
+    as the run did; `lmkit generate` takes a prompt as it is typed. Where a row has several texts (a
+    pair, choices, messages) each is transformed, and filters look at all of them together. A row
+    that loses all of a text is left out. Rows with offsets into their texts (`ner`, `qa`) are only
+    filtered. Everything is read once for the counts, which the cache keeps.
     """
 
     html: Literal["entities", "tags"] | None = None

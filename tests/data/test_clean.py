@@ -12,6 +12,7 @@ from lmkit.data.limits import FirstRows
 from lmkit.data.mixture import parts_of
 from lmkit.data.rows import Row, Splits
 from lmkit.data.sources import open_splits
+from lmkit.data.text_columns import TextColumns
 from lmkit.errors import DataError
 from lmkit.recipe.cleaning import CleanSection
 from lmkit.recipe.mixture import MixturePart
@@ -46,7 +47,7 @@ class Rows:
 
 def cleaned(source, filters=True, others=(), label_column=None, **options):
     return Cleaned(
-        source, CleanSection(**options), text_column="text", label_column=label_column,
+        source, CleanSection(**options), columns=TextColumns(("text",)), label_column=label_column,
         filters=filters, others=others,
     )  # fmt: skip
 
@@ -67,7 +68,10 @@ def test_rows_are_transformed_and_filtered_and_keep_their_columns():
     assert [row.origin for row in source.rows()] == ["memory:0", "memory:1"]
     assert source.describe() == [{"path": "memory"}]
     assert source.ledger.dropped == {"blank": 0, "max_length": 1, "duplicates": 1}
-    assert [(row.values["text"], text, dropped) for row, text, dropped in source.review()] == [
+    reviewed = [
+        (row.values["text"], after.values["text"], why) for row, after, why in source.review()
+    ]
+    assert reviewed == [
         ("A", "a", None), ("b", "b", None), ("a", "a", "duplicates"),
         ("long one", "long one", "max_length"),
     ]  # fmt: skip
@@ -76,7 +80,7 @@ def test_rows_are_transformed_and_filtered_and_keep_their_columns():
 def test_what_holds_no_text_is_left_to_those_who_need_it():
     source = cleaned(Rows(None, 5, "A"), lowercase=True, min_length=1, duplicates="exact")
     assert texts(source) == [None, 5, "a"]
-    assert [text for _, text, _ in source.review()] == [None, None, "a"]
+    assert [after.values["text"] for _, after, _ in source.review()] == [None, 5, "a"]
 
 
 def test_a_hit_reads_nothing(caplog):
@@ -280,14 +284,6 @@ def test_parts_of_a_mixture_are_filtered_by_themselves():
         "train.1": {"blank": 0, "drop_leaks": 1, "duplicates": 0},
         "test": {"blank": 0},
     }
-
-
-def test_a_task_without_a_column_of_text(tmp_path):
-    path = write(tmp_path / "a.csv", ("a", "x"))
-    options = LABELS.model_copy(update={"text_column": None})
-    data = DataSection(train=path, validation=path, clean=CleanSection(lowercase=True))
-    with pytest.raises(DataError, match=r"data\.clean: the task classification reads no column"):
-        open_splits(data, options)
 
 
 def test_the_embedded_set(tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lmkit.data.clean_text import TextCleaner
 from lmkit.data.judging import FILTERS, KEPT, Judge
 from lmkit.data.rows import Row
+from lmkit.data.text_columns import TextColumns
 from lmkit.recipe.cleaning import CleanSection
 
 TEXTS = st.text(alphabet="aAb <>&;\n", max_size=8) | st.sampled_from(["<b>a</b>", "&lt;", "A a"])
@@ -52,7 +53,9 @@ class Rows:
 def judged(rows, options, others=(), **columns):
     section = CleanSection(**options)
     judge = Judge(
-        TextCleaner(section), section, **{"text_column": "text", "label_column": "label"} | columns
+        TextCleaner(section),
+        section,
+        **{"columns": TextColumns(("text",)), "label_column": "label"} | columns,
     )
     return judge.judge(Rows(rows), [Rows(other) for other in others])
 
@@ -129,9 +132,9 @@ def test_splits_that_are_scored_lose_blank_documents_only():
         duplicates="near", drop_leaks=True,
     )  # fmt: skip
     rows = [("cat", "x"), ("cat", "x"), ("the", "y")]
-    found = Judge(TextCleaner(section), None, text_column="text", label_column="label").judge(
-        Rows(rows), []
-    )
+    found = Judge(
+        TextCleaner(section), None, columns=TextColumns(("text",)), label_column="label"
+    ).judge(Rows(rows), [])
     assert found.reasons.tolist() == [KEPT, KEPT, 1 + FILTERS.index("blank")]
     assert found.ledger.dropped == {"blank": 1}
 

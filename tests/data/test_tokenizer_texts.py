@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from lmkit.data.rows import Row
-from lmkit.data.tokenizer_texts import TextColumns, texts_to_learn
+from lmkit.data.text_columns import TextColumns
+from lmkit.data.tokenizer_texts import texts_to_learn
 from lmkit.errors import DataError
 from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.recipe.options.classification import ClassificationOptions
@@ -37,7 +38,9 @@ def test_words_instead_of_a_text():
     assert learned(options, {"text": "a b", "spans": []}) == ["a b"]
 
 
-def test_a_task_without_a_text_column_reads_every_text():
+def test_of_lists_every_text_is_read():
     options = MultipleChoiceOptions(name="multiple_choice")
     row = {"question": "a", "choices": ["b", "c"], "answer": "b", "number": 3}
-    assert learned(options, row) == ["a", "b", "c", "b"]
+    assert learned(options, row) == ["a", "b", "c"]
+    with pytest.raises(DataError, match="row 0: no column `question`"):
+        learned(options, {"answer": "b"})

@@ -23,3 +23,8 @@ class CausalLMOptions(TaskOptions):
     """The column that holds the text."""
     stride: int | None = Field(default=None, ge=1)
     """Tokens the evaluation window moves on a long document; left out, half of `block_size`."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The column of the text."""
+        return (self.text_column,)

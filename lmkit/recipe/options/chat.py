@@ -1,10 +1,16 @@
 """Options of `chat`: learn the answers of conversations."""
 
+from itertools import chain
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from lmkit.recipe.base import TaskOptions
+
+LISTS = ("messages", "conversations")
+"""Columns that hold whole conversations, where none is named."""
+PAIRS = (("prompt", "completion"), ("instruction", "input", "output"))
+"""Columns of a question (what follows it) and its answer."""
 
 
 class ChatOptions(TaskOptions):
@@ -36,6 +42,14 @@ class ChatOptions(TaskOptions):
     packing: Literal["none", "isolated"] = "none"
     """`none`: each conversation by itself, padded. `isolated`: several in a row of `max_length`
     that do not see one another."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns that are named, else all those that are looked for."""
+        named = (
+            self.messages_column, self.prompt_column, self.input_column, self.completion_column,
+        )  # fmt: skip
+        return tuple(name for name in named if name is not None) or (*LISTS, *chain(*PAIRS))
 
     @model_validator(mode="after")
     def _one_shape(self) -> "ChatOptions":

@@ -53,6 +53,12 @@ class ClassificationOptions(TaskOptions):
     """The probability from which on a multi-label model gives a label."""
 
     @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The column of the text, or the two of a pair."""
+        pair = self.text_pair_column
+        return (self.text_column,) if pair is None else (self.text_column, pair)
+
+    @property
     def strata(self) -> str | None:
         """The label column, where its values are classes."""
         return self.label_column if self.problem == "single_label_classification" else None

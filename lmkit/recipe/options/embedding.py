@@ -44,6 +44,12 @@ class EmbeddingOptions(TaskOptions):
     """Tokens a text may have; the rest is cut off, and the share of cut texts is reported. Left
     out, fewer where the model has fewer positions."""
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Those of every objective, for what a row is told by is found out later."""
+        pair = (self.anchor_column, self.positive_column, self.negative_column)
+        return (*pair, self.sentence1_column, self.sentence2_column)
+
     @model_validator(mode="after")
     def _scale(self) -> "EmbeddingOptions":
         if self.score_high is not None and self.score_high <= self.score_low:

@@ -25,3 +25,8 @@ class MaskedLMOptions(TaskOptions):
     """Share of tokens to predict: 80 % of them become [MASK], 10 % a random token, 10 % stay."""
     whole_word_masking: bool = False
     """Hide all pieces of a word together; the share is then one of words."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The column of the text."""
+        return (self.text_column,)

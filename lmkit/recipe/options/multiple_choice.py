@@ -34,3 +34,9 @@ class MultipleChoiceOptions(TaskOptions):
     max_length: int = Field(default=512, ge=8)
     """Tokens that question and answer may have together; the question is cut. Left out, fewer where
     the model has fewer positions."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The context, if there is one, the question and the choices."""
+        context = () if self.context_column is None else (self.context_column,)
+        return (*context, self.question_column, self.choices_column)

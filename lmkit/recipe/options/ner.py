@@ -40,6 +40,11 @@ class NerOptions(TaskOptions):
     stride: int | None = Field(default=None, ge=1)
     """Tokens the window moves on a longer text; left out, half of what it holds."""
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The column of the text, in rows that have one."""
+        return (self.text_column,)
+
     @field_validator("labels")
     @classmethod
     def _distinct(cls, labels: list[str] | None) -> list[str] | None:

@@ -42,3 +42,8 @@ class PreferenceOptions(TaskOptions):
     max_prompt_length: int | None = Field(default=None, ge=1)
     """Of a pair that is longer, the prompt loses its beginning down to so many tokens (left out,
     half of `max_length`), and then the answers lose their ends."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The prompt and both answers."""
+        return (self.prompt_column, self.chosen_column, self.rejected_column)

@@ -1,6 +1,6 @@
 """Options of `qa`: the part of a context that answers a question."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ _SPECIAL = 4  # tokens beside question and context, at most ([CLS], one or two [
 
 class QAOptions(TaskOptions):
     """Extractive question answering (Rajpurkar et al. 2016, SQuAD, arXiv:1606.05250)."""
+
+    has_offsets: ClassVar[bool] = True
 
     name: Literal["qa"]
     """The task."""
@@ -37,6 +39,11 @@ class QAOptions(TaskOptions):
     no_answer_threshold: float | None = None
     """No answer is given where its score exceeds that of the best span by more than this. Left
     out, it is chosen on the validation data after training and kept in the model's config.json."""
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The question and its context; answers are parts of that."""
+        return (self.question_column, self.context_column)
 
     @model_validator(mode="after")
     def _windows_touch(self) -> "QAOptions":

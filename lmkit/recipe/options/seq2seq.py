@@ -46,6 +46,11 @@ class Seq2SeqOptions(TaskOptions):
     `loss` does. The evaluation at the end always does, and so do all where
     `train.metric_for_best_model` asks for a metric of generated text."""
 
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Both sides of a pair."""
+        return (self.source_column, self.target_column)
+
     @field_validator("metrics")
     @classmethod
     def _distinct(cls, metrics: list[str]) -> list[str]:
