@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit import tasks
+from lmkit.commands.gguf import with_folders
 from lmkit.data.cache import CacheMissError, cache_dir, read_manifest, verifying
 from lmkit.data.clean import cleaning_ledgers
 from lmkit.data.fingerprint import TABLE
@@ -116,6 +117,7 @@ def _identities(recipe: Recipe, text_column: str) -> tuple[Splits, list[Identity
             "data.streaming: a stream is prepared while a run reads it, shard by shard; leave "
             "data.streaming out to prepare everything beforehand"
         )
+    recipe = with_folders(recipe)
     recipe = recipe.model_copy(update={"data": with_standard_input(recipe.data)})
     try:
         splits = open_splits(recipe.data, recipe.task)

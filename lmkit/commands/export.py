@@ -10,6 +10,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from transformers import PreTrainedConfig
 
+from lmkit.commands.gguf import as_folder
 from lmkit.commands.subject import recipe_of, task_and_model
 from lmkit.data.tokenizer import load_tokenizer, save_tokenizer
 from lmkit.errors import ModelError, UsageError
@@ -47,6 +48,7 @@ def export(target: str, output: str, *, merge: bool, base: str | None) -> None:
         raise UsageError(f"{output}: is there already; name a folder that is not")
     if not final.parent.is_dir():
         raise UsageError(f"{output}: there is no folder {final.parent}")
+    target = as_folder(target)
     folder = Path(model_folder(target))
     if not folder.is_dir():
         raise UsageError(f"{target}: is no folder here; `hf download {target}` gets a hub model")

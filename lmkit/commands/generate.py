@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from lmkit.commands.gguf import as_folder
 from lmkit.commands.output import check_output, open_output
 from lmkit.commands.subject import recipe_of
 from lmkit.data.chat_template import ChatTemplate
@@ -95,6 +96,7 @@ def _writer(target: str, options: GenerationOptions) -> Writer:
     Raises:
         LmkitError: the model cannot be used.
     """
+    target = as_folder(target)
     model, tokenizer = open_for_writing(target)
     recipe = recipe_of(target)
     prefix = "" if recipe is None else getattr(recipe.task, "source_prefix", "")

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
+from lmkit.commands.gguf import with_folders
 from lmkit.commands.inspect_view import Line, lines, write
 from lmkit.commands.look import sample_of
 from lmkit.data.cache import CacheMissError, reading_only, scratch
@@ -44,6 +45,7 @@ def inspect(recipe: Recipe, *, as_json: bool, sample: int = 0) -> None:
     Raises:
         DataError: nothing can be read at all; the first reason.
     """
+    recipe = with_folders(recipe)
     sources = _open(recipe)
     tokenizer, notes = _tokenizer(recipe, sources[0])
     known = _known(recipe, sources, tokenizer) if tokenizer is not None and not notes else {}

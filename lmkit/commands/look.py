@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, set_seed
 
 from lmkit import tasks
 from lmkit.commands.examples import training_examples
+from lmkit.commands.gguf import with_folders
 from lmkit.commands.rehearse import rehearse
 from lmkit.data.cache import reading_only, scratch
 from lmkit.data.limits import token_limit
@@ -88,6 +89,7 @@ def whole(recipe: Recipe) -> Iterator[Look]:
         CacheMissError: the cache does not have it.
         LmkitError: whatever is wrong with data, tokenizer or model.
     """
+    recipe = with_folders(recipe)
     with reading_only():
         yield _look(recipe, sample=False)
 
@@ -99,6 +101,7 @@ def sampled(recipe: Recipe) -> Iterator[Look]:
     Raises:
         LmkitError: whatever is wrong with data, tokenizer or model.
     """
+    recipe = with_folders(recipe)
     with scratch():
         yield _look(recipe, sample=True)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lmkit import tasks
 from lmkit.commands.asked import STANDARD_INPUT, Asked, from_files, from_texts, windows
+from lmkit.commands.gguf import as_folder
 from lmkit.commands.output import check_output, open_output
 from lmkit.commands.prediction_lines import Answer, Format, Lines, choose_format
 from lmkit.commands.predictor import Answerer, Predictor
@@ -144,6 +145,7 @@ def _check_input(options: PredictOptions) -> None:
 
 def _open(target: str, options: PredictOptions) -> Predictor:
     """Find out what the target is for; its weights are read when the first rows are there."""
+    target = as_folder(target)
     recipe = recipe_of(target)
     if options.zero_shot is not None:
         answerer, section = open_zero_shot(target, options.zero_shot, options.column or "text")

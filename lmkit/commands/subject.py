@@ -12,6 +12,7 @@ from typing import Any
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit import tasks
+from lmkit.commands.gguf import as_folder
 from lmkit.data.clean import clean_as_trained
 from lmkit.data.sources import Source, Splits, open_files, open_splits
 from lmkit.data.standard_input import keep_standard_input
@@ -65,6 +66,7 @@ def open_subject(
     """
     if data is not None and split is not None:
         raise UsageError("--data and --split: a file of one's own has no splits; give one of them")
+    target = as_folder(target)
     recipe = recipe_of(target)
     folder = model_folder(target)
     if recipe is None and data is None:

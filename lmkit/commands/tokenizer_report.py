@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
+from lmkit.commands.gguf import as_folder, with_folders
 from lmkit.commands.inspect_view import Line, write
 from lmkit.data.sources import open_splits
 from lmkit.data.text_columns import TextColumns
@@ -49,7 +50,8 @@ def report(recipe: Recipe, *, beside: Sequence[str] = (), as_json: bool = False)
         TokenizerError: one of them cannot be opened.
         LmkitError: what is wrong with the data.
     """
-    others = [(name, load_tokenizer(name)) for name in beside]
+    recipe = with_folders(recipe)
+    others = [(name, load_tokenizer(as_folder(name))) for name in beside]
     splits = open_splits(recipe.data, recipe.task)
     source = splits.validation or splits.train
     tokenizer = prepare_tokenizer(recipe, splits.train)

@@ -17,6 +17,7 @@ from lmkit import tasks
 from lmkit.commands.claim import Claim, claim, drop_replaced, take
 from lmkit.commands.examples import training_examples
 from lmkit.commands.finish import finish
+from lmkit.commands.gguf import with_folders
 from lmkit.commands.glance import tell
 from lmkit.commands.ledger import ledger_lines, reckon_ledger
 from lmkit.commands.manifest import begin_manifest, contents
@@ -124,6 +125,7 @@ def prepare(recipe: Recipe) -> Parts:
     """
     set_seed(recipe.train.seed)
     check_library(recipe.model)
+    recipe = with_folders(recipe)
     loader = ModelLoader(recipe.model, resize=bool(recipe.tokenizer.add_tokens))
     loader.config()
     splits = open_splits(recipe.data, recipe.task)
