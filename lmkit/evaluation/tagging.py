@@ -11,6 +11,9 @@ from seqeval.metrics.sequence_labeling import get_entities
 
 from lmkit.labels import NO_TOKEN, OUTSIDE, SHARED
 
+SCHEME = "tag_scheme"
+"""The key in a model's config.json of the scheme that it learned: always `iob2`, if it is there."""
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -21,9 +24,16 @@ Entity = tuple[str, int, int]
 class TagSet:
     """C tags by their numbers: O, and B- and I- of each type."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        """Take the tags in the order of their numbers; each type has both of its own."""
+    def __init__(self, names: Sequence[str], *, strict: bool = True) -> None:
+        """Take the tags in the order of their numbers; each type has both of its own.
+
+        Args:
+            names: O, and B- and I- of each type.
+            strict: whether a model's tags are IOB2; else an I- that goes on with nothing begins a
+                span, as in IOB1 (and to conlleval).
+        """
         self.names = list(names)
+        self.strict = strict
         self.ids = {name: number for number, name in enumerate(self.names)}
         self.outside = self.ids[OUTSIDE]
         self.types = list(dict.fromkeys(name[2:] for name in self.names if name != OUTSIDE))
@@ -35,6 +45,24 @@ class TagSet:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def tagged(self, log_p: Floats, *, within: bool) -> tuple[Ints, Floats]:
+        """The tags of words, (W,), and their probabilities, (W,).
+
+        Args:
+            log_p: of each tag of each word, (W, C).
+            within: as of `likeliest`.
+        """
+        if self.strict:
+            tags = self.likeliest(log_p, within=within)
+            return tags, np.exp(log_p[np.arange(len(tags)), tags])
+        tags = log_p.argmax(1)
+        begun = tags.copy()
+        for word in range(int(within), len(tags)):
+            before = tags[word - 1] if word else self.outside
+            if not self._follows[before, tags[word]]:
+                begun[word] = self._beginning(tags[word])
+        return begun, np.exp(log_p.max(1))
 
     def likeliest(self, log_p: Floats, *, within: bool) -> Ints:
         """The likeliest sequence in which each I- follows a tag of its type (Viterbi 1967).
@@ -90,7 +118,7 @@ class TagSet:
                 goes_on = self._inside[after] and self._follows[before, after]
                 made = after if goes_on else self.outside
             elif not self._follows[before, tag]:
-                made = self.ids[f"B-{self.names[tag][2:]}"]
+                made = self._beginning(tag)
             found.append(made)
             before = made
         return found
@@ -99,6 +127,10 @@ class TagSet:
         """The spans that tags write, as seqeval tells them."""
         found: list[Entity] = get_entities([self.names[tag] for tag in tags])
         return found
+
+    def _beginning(self, tag: int) -> int:
+        """The tag that begins a span of the type that a tag has."""
+        return self.ids[f"B-{self.names[tag][2:]}"]
 
     def _within(self, tag: int) -> int:
         """The tag of a word that belongs to what the word before belongs to."""

@@ -35,7 +35,7 @@ from lmkit.evaluation.entity_scores import (
 )
 from lmkit.evaluation.gazetteer import entity_baselines
 from lmkit.evaluation.interval import bootstrap_ratio
-from lmkit.evaluation.tagging import Floats, Ints, TagSet, tag_names
+from lmkit.evaluation.tagging import SCHEME, Floats, Ints, TagSet, tag_names
 from lmkit.labels import IGNORED, OUTSIDE
 from lmkit.models.inspecting import saved_with_head, usable_positions
 from lmkit.models.loading import ModelLoader
@@ -93,7 +93,7 @@ class Ner(Task[NerOptions]):
         """A model with a C-way head at each token: ids (B, T) to logits (B, T, C).
 
         A `max_length` that was left to lmkit becomes the model's positions where those are fewer. A
-        saved head for the same tags is kept, with its own order of them.
+        saved head for the same tags is kept, in its order; unless it says IOB2, as IOB1 too.
         """
         config = loader.config()
         positions = usable_positions(config)
@@ -102,14 +102,15 @@ class Ner(Task[NerOptions]):
             self.options = self.options.model_copy(update={"max_length": positions})
         saved = [str(name) for _, name in sorted((config.id2label or {}).items())]
         if sorted(saved) == sorted(self.tags.names):
-            self.tags = TagSet(saved)
-        return loader.load(
-            AutoModelForTokenClassification,
-            tokenizer,
-            positions=self.options.max_length,
-            id2label=dict(enumerate(self.tags.names)),
-            label2id=dict(self.tags.ids),
-        )
+            foreign = self.options.scheme == "auto" and not hasattr(config, SCHEME)
+            self.tags = TagSet(saved, strict=not foreign)
+        model = loader.load(
+            AutoModelForTokenClassification, tokenizer, positions=self.options.max_length,
+            id2label=dict(enumerate(self.tags.names)), label2id=dict(self.tags.ids),
+        )  # fmt: skip
+        if self.tags.strict:
+            setattr(model.config, SCHEME, "iob2")
+        return model
 
     def examples(
         self,
@@ -199,9 +200,7 @@ class Ner(Task[NerOptions]):
             own = np.flatnonzero(place >= 0)
             tags, shares = place.copy(), np.full(len(place), np.nan)
             if len(own):
-                words = row[place[own]]  # (own, C)
-                tags[own] = self.tags.likeliest(words, within=bool(inner))
-                shares[own] = np.exp(words[np.arange(len(own)), tags[own]])
+                tags[own], shares[own] = self.tags.tagged(row[place[own]], within=bool(inner))
             found.append((tags, shares))
         return found
 
@@ -217,8 +216,7 @@ class Ner(Task[NerOptions]):
         sentences = sentence_rows(self.tags, rows)
         counts = count_entities(self.tags, sentences["predicted"], sentences["gold"])
         loss = bootstrap_ratio(sentences["nll"], sentences["count"], seed)
-        found = {} if loss is None else {"loss": loss}
-        return {**found, **entity_intervals(self.tags, counts, seed)}
+        return ({"loss": loss} if loss else {}) | entity_intervals(self.tags, counts, seed)
 
     def baselines(
         self,
@@ -269,8 +267,8 @@ class Ner(Task[NerOptions]):
             }
             for kind, first, last in self.tags.entities(tags)
         ]
-        given = {"text": sentence.text} if self._reader.has_tokens(row) else {}
-        return {**given, "spans": spans}
+        text = {"text": sentence.text} if self._reader.has_tokens(row) else {}
+        return text | {"spans": spans}
 
     @cached_property
     def _reader(self) -> SentenceReader:
@@ -287,13 +285,15 @@ class Ner(Task[NerOptions]):
 
     def definition(self) -> str:
         """What the metrics mean."""
+        how = "sequence in which each I- follows a tag of its type"
         return (
             "loss: nats a tag, the summed negative log-likelihood of the true tags over the words; "
             "precision, recall, f1: of entities, right only with their type and both ends right "
             "(IOB2, strict, as seqeval counts); f1_TYPE: of one type; accuracy: share of words "
-            "whose tag is right. Tags are the likeliest sequence in which each I- follows a tag of "
-            f"its type; texts longer than {self.options.max_length} tokens are read through "
-            "windows, each word predicted once, where it has the most context."
+            "whose tag is right. Tags are the likeliest "
+            f"{how if self.tags.strict else 'of each word, and an I- may begin an entity'}; texts "
+            f"longer than {self.options.max_length} tokens are read through windows, each word "
+            "predicted once, where it has the most context."
         )
 
 

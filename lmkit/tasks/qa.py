@@ -116,7 +116,9 @@ class QuestionAnswering(Task[QAOptions]):
         )  # fmt: skip
         # RoBERTa's one segment: a tokenizer of BERT's kind counts two
         self._takes_segments = getattr(model.config, "type_vocab_size", 2) != 1
-        if self.threshold is None:
+        if self.options.no_answer is False:  # what an earlier training chose means nothing now
+            vars(model.config).pop(_THRESHOLD, None)
+        elif self.threshold is None:
             self.threshold = getattr(model.config, _THRESHOLD, None)
         elif self.may_be_none:
             setattr(model.config, _THRESHOLD, self.threshold)

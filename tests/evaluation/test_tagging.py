@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.scheme import IOB2, Tokens
 
-from lmkit.data.tag_schemes import tag_problem
+from lmkit.data.tag_schemes import tag_problem, to_iob2
 from lmkit.evaluation.tagging import TagSet, tag_names
 from lmkit.labels import NO_TOKEN, SHARED
 
@@ -52,6 +52,29 @@ def test_a_sure_second_word_draws_the_first_one_in():
     assert names(TAGS.likeliest(log_p, within=False)) == ["B-loc", "I-loc"]
     assert names(TAGS.likeliest(log_p[1:], within=True)) == ["I-loc"]
     assert names(TAGS.likeliest(log_p[1:], within=False)) != ["I-loc"]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_read_leniently_an_inside_tag_may_begin_a_span(seed, words):
+    """As conlleval reads IOB1, and as tag by tag to IOB2."""
+    log_p = np.log(np.random.default_rng(seed).dirichlet(np.full(5, 0.3), size=words))
+    lenient = TagSet(TAGS.names, strict=False)
+    tags, shares = lenient.tagged(log_p, within=False)
+    assert names(tags) == to_iob2(names(log_p.argmax(1)))
+    assert np.allclose(shares, np.exp(log_p).max(1))
+    within, _ = lenient.tagged(log_p, within=True)
+    assert within[0] == log_p[0].argmax()
+    assert within[1:].tolist() == tags[1:].tolist()
+
+
+def test_a_model_of_iob1_begins_spans_with_i():
+    log_p = np.log([[0.01, 0.01, 0.96, 0.01, 0.01], [0.9, 0.02, 0.04, 0.02, 0.02]])
+    tags, shares = TagSet(TAGS.names, strict=False).tagged(log_p, within=False)
+    assert names(tags) == ["B-loc", "O"]
+    assert np.allclose(shares, [0.96, 0.9])
+    tags, shares = TAGS.tagged(log_p, within=False)
+    assert np.allclose(shares[0], np.exp(log_p)[0, tags[0]])
+    assert shares[0] < 0.5  # what strict reading makes of it
 
 
 def test_words_without_a_tag_of_their_own():

@@ -212,8 +212,21 @@ def test_a_foreign_model_keeps_its_own_order_of_tags(tiny_bert_tokenizer, tmp_pa
     assert torch.equal(model.classifier.weight, saved.classifier.weight)
     examples = task.examples(Tagged(), tiny_bert_tokenizer, seed=0, training=False)
     assert examples[0, 1]["gold"].tolist() == [2, 3]
+    assert not task.tags.strict  # nothing says that it learned IOB2
+    assert "an I- may begin an entity" in task.definition()
+    assert not hasattr(model.config, "tag_scheme")
     config.id2label = {0: "NOUN", 1: "VERB"}
     assert tasks.for_model(config, 40) is None
+
+
+def test_a_model_of_ones_own_is_known_to_have_learned_iob2(ner, tiny_bert_tokenizer, tmp_path):
+    _, model, _ = ner()
+    model.save_pretrained(tmp_path)
+    config = BertConfig.from_pretrained(tmp_path)
+    assert config.tag_scheme == "iob2"
+    task = tasks.for_model(config, 40)
+    task.build_model(ModelLoader(ModelSection(source=str(tmp_path))), tiny_bert_tokenizer)
+    assert task.tags.strict
 
 
 def test_baselines_and_definition(ner):

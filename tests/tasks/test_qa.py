@@ -184,6 +184,19 @@ def test_a_given_threshold_is_kept(made):
     assert model.config.no_answer_threshold == 1.5
 
 
+def test_a_threshold_of_an_earlier_training_goes_where_each_question_has_an_answer(made, tmp_path):
+    _, model, tokenizer = made(source=WITH_NONE, no_answer_threshold=1.5)
+    model.save_pretrained(tmp_path)
+    loader = ModelLoader(ModelSection(source=str(tmp_path)))
+    goes_on = tasks.build(tasks.build(QAOptions(name="qa", max_length=24)).resolve(SOURCE))
+    after = goes_on.build_model(loader, tokenizer)
+    assert goes_on.threshold is None
+    assert not hasattr(after.config, "no_answer_threshold")
+    after.save_pretrained(tmp_path)
+    config = AutoConfig.from_pretrained(tmp_path)
+    assert tasks.for_model(config, 24).options.no_answer == "auto"
+
+
 def test_a_split_with_a_question_without_an_answer_is_refused(made):
     task, *_ = made()
     with pytest.raises(DataError, match=r"test\.jsonl:1: the question has no answer"):
