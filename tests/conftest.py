@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from lmkit import cli as command_line
 
@@ -28,6 +29,8 @@ os.environ |= {
 }
 for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "XDG_CACHE_HOME", "HF_ENDPOINT"):
     os.environ.pop(name, None)
+settings.register_profile("untimed", settings(), deadline=None)  # machines are shared
+settings.load_profile("untimed")
 
 # A small text with words that repeat, so that a few steps of training learn something.
 SENTENCES = (

@@ -52,7 +52,7 @@ def test_alternatives_are_the_best_of_all_segmentations(words):
         assert found == pytest.approx(max(sums, default=-math.inf))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(words=WORDS, size=st.integers(1, 12), order=st.randoms())
 def test_pieces_are_few_enough_sorted_and_free_of_the_order_of_words(words, size, order):
     pieces = learn_unigram(words, size)

@@ -39,7 +39,7 @@ def alone(model, text):
 
 
 @given(TEXTS, st.sampled_from(KINDS), st.integers(0, 3), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_padding_on_any_side_changes_nothing(texts, kind, more, data):
     model, width = MODELS[kind], max(map(len, texts)) + more
     ids = torch.zeros(len(texts), width, dtype=torch.long)
@@ -60,7 +60,7 @@ def test_padding_on_any_side_changes_nothing(texts, kind, more, data):
 
 
 @given(TEXTS, st.sampled_from(["lstm", "gru"]))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_documents_of_a_row_do_not_see_one_another(texts, cell):
     model = MODELS[cell, False]
     positions = [place for text in texts for place in range(len(text))]

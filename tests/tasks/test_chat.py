@@ -1,11 +1,13 @@
 """Chat: the loss of the answers against sums of log-softmax, and what is told of the rows."""
 
 import copy
+import importlib
 import logging
 import math
 
 import pytest
 import torch
+from datasets import Dataset
 
 from lmkit.data.rows import Row
 from lmkit.errors import DataError, ModelError, TokenizerError
@@ -84,6 +86,41 @@ def test_the_loss_is_nats_a_predicted_token(chat, batch_size):
     assert found["perplexity"] == pytest.approx(math.exp(loss), rel=1e-5)
     low, high = task.intervals(rows, 1)["loss"]
     assert low < found["loss"] < high
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # of TRL itself
+def test_trl_finds_the_same(chat, tmp_path):
+    """TRL's SFTTrainer, on conversations of one answer, over one batch of them."""
+    trl = importlib.import_module("trl")
+    task, model, tokenizer = chat()
+    turns = [talk for talk in TALKS.turns if len(talk) == 2]
+    examples = task.examples(Talks(*turns), tokenizer, seed=0, training=False)
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": question}],
+            "completion": [{"role": "assistant", "content": answer}],
+        }
+        for question, answer in turns
+    ]
+    args = trl.SFTConfig(
+        output_dir=str(tmp_path), per_device_train_batch_size=len(rows), use_cpu=True, bf16=False,
+        report_to="none", max_length=None, completion_only_loss=True,
+        eos_token=tokenizer.eos_token,
+    )  # fmt: skip
+    trainer = trl.SFTTrainer(
+        model=model, args=args, processing_class=tokenizer, train_dataset=Dataset.from_list(rows)
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    for row in batch["labels"]:  # TRL also asks for the line break that the template adds at last
+        last = int((row != IGNORED).nonzero()[-1])
+        assert tokenizer.decode([int(row[last])]) == "\n"
+        row[last] = IGNORED
+    theirs = float(trainer.compute_loss(model.eval(), batch))
+    task.attach(model)
+    found = task.metrics(score(model, task, examples, batch_size=2))
+    task.detach(model)
+    assert found["loss"] == pytest.approx(theirs, rel=1e-5)
 
 
 def test_packed_conversations_have_the_same_loss(chat):

@@ -1,6 +1,7 @@
 """The objectives of a pair against the formulas written out, and against TRL's where it is."""
 
 import copy
+import importlib
 import math
 
 import pytest
@@ -48,7 +49,7 @@ def test_the_formulas(kind, smoothing):
 
 
 @given(st.lists(st.floats(-50, 50), min_size=4, max_size=4), st.sampled_from(["sigmoid", "hinge"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_larger_margin_never_costs_more(values, kind):
     logp = torch.tensor(values, dtype=torch.float64)
     zero = torch.zeros(4, dtype=torch.float64)
@@ -68,7 +69,7 @@ def test_at_the_reference_a_pair_costs_log_two():
 @pytest.mark.parametrize("kind", ["sigmoid", "hinge", "ipo"])
 def test_trl_finds_the_same(kind, tiny_gpt2, tiny_tokenizer, tmp_path):
     """TRL's DPOTrainer, on logits of a model and a reference, over one batch of pairs."""
-    trl = pytest.importorskip("trl")
+    trl = importlib.import_module("trl")
     pairs = [
         {"prompt": "the cat", "chosen": " sat on the mat", "rejected": " ran"},
         {"prompt": "a dog", "chosen": " ran to the house", "rejected": " sat by the red door"},
