@@ -6,6 +6,8 @@ k + 1, so that a conversation can go on; with the generation prompt it must end 
 begins; and a special token must end each answer, else a model could not learn to stop. Then the
 answers are found exactly, by rendering each conversation up to them, and what stands before an
 answer in training is, token by token, what stands there when the model is asked.
+
+A template is a program of whoever wrote it: it is rendered within bounds (rendering.py).
 """
 
 import re
@@ -14,9 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from lmkit.data.confined import ConfinedError
+from lmkit.data.rendering import Renderer
 from lmkit.errors import DataError, TokenizerError
 from lmkit.recipe.nearest import did_you_mean
 
@@ -37,7 +40,6 @@ _PROBE = [
     {"role": "assistant", "content": "second answer"},
 ]
 _TOKEN = re.compile(r"<\|[^|<>\s]+\|>")
-_UNRENDERED = (TemplateError, TypeError, ValueError, KeyError, AttributeError)
 
 Message = dict[str, Any]
 
@@ -66,6 +68,7 @@ class ChatTemplate:
         """
         self.tokenizer = tokenizer
         self.name = name
+        self._texts = Renderer(tokenizer)
         added = tokenizer.added_tokens_decoder.items()
         special = {int(number) for number, token in added if token.special}
         self._special = special | {int(number) for number in tokenizer.all_special_ids}
@@ -80,14 +83,9 @@ class ChatTemplate:
         """The text of messages; with `ask` the generation prompt at its end.
 
         Raises:
-            jinja2.TemplateError, TypeError, ...: the template does not take them.
+            ConfinedError: the template does not take them, or takes too long or too much memory.
         """
-        if not messages:
-            return ""
-        rendered = self.tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=ask
-        )
-        return str(rendered)
+        return self._texts([(messages, ask)])[0]
 
     def question(self, text: str, system: str | None = None) -> list[int]:
         """The ids that ask for an answer to one user message, after the system's if there is one.
@@ -120,7 +118,7 @@ class ChatTemplate:
         Raises:
             DataError: as `encode`.
         """
-        return self._encode([self._rendered(messages, origin, ask=True)])[0]
+        return self._encode(self._rendered([(messages, True)], origin))[0]
 
     def answer(self, messages: Sequence[Message], answer: Message, origin: str) -> list[int]:
         """The ids of one answer to a conversation, to the token that ends it.
@@ -141,13 +139,11 @@ class ChatTemplate:
                     f"{origin}: message {number} ({message['role']}) holds `{found[0]}`, a special "
                     "token of the tokenizer, which would be read as one; mend or leave out the row"
                 )
-        whole = self._rendered(messages, origin)
+        turns = [n for n, message in enumerate(messages) if message["role"] == "assistant"]
+        parts = [part for n in turns for part in ((messages[:n], True), (messages[: n + 1], False))]
+        whole, *texts = self._rendered([(messages, False), *parts], origin)
         edges = [0]
-        for number, message in enumerate(messages):
-            if message["role"] != "assistant":
-                continue
-            before = self._rendered(messages[:number], origin, ask=True)
-            after = self._rendered(messages[: number + 1], origin)
+        for number, before, after in zip(turns, texts[::2], texts[1::2], strict=True):
             if not (whole.startswith(after) and after.startswith(before)):
                 raise DataError(
                     f"{origin}: {self.name} renders the first {number + 1} messages otherwise when "
@@ -157,10 +153,10 @@ class ChatTemplate:
             edges += [len(before), len(after)]
         return [whole[a:b] for a, b in pairwise([*edges, len(whole)])]
 
-    def _rendered(self, messages: Sequence[Message], origin: str, *, ask: bool = False) -> str:
+    def _rendered(self, wanted: list[tuple[Sequence[Message], bool]], origin: str) -> list[str]:
         try:
-            return self.render(messages, ask=ask)
-        except _UNRENDERED as error:
+            return self._texts(wanted)
+        except ConfinedError as error:
             raise DataError(
                 f"{origin}: {self.name} refuses the conversation: {error}; mend or leave out the "
                 "row, or take another template (task.chat_template: chatml)"
@@ -204,7 +200,7 @@ class ChatTemplate:
         try:
             texts = [self.render(_PROBE[:count]) for count in range(1, 5)]
             before = [self.render(_PROBE[:count], ask=True) for count in (1, 3)]
-        except _UNRENDERED as error:
+        except ConfinedError as error:
             raise TokenizerError(f"{self.name}: cannot be rendered: {error}; {_CURE}") from error
         for count, (text, longer) in enumerate(pairwise(texts), start=1):
             if not longer.startswith(text):
