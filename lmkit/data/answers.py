@@ -136,7 +136,8 @@ def wanted(tokens: Tokens, train_on: str) -> NDArray[np.bool_]:
     if train_on == "all":
         flags = np.ones(len(tokens.ids), dtype=np.bool_)
     elif train_on == "last_answer":
-        flags = np.asarray(tokens.answers) == max(tokens.answers)
+        last = max(1, *tokens.answers)  # of a template's marks there may be none
+        flags = np.asarray(tokens.answers) == last
     else:
         flags = np.asarray(tokens.answers) > 0
     flags[:1] = False

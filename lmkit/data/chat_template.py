@@ -4,33 +4,27 @@ A template is Jinja that renders a list of messages (transformers, "Chat templat
 is checked before it is used: the rendering of the first k messages must begin that of the first
 k + 1, so that a conversation can go on; with the generation prompt it must end where an answer
 begins; and a special token must end each answer, else a model could not learn to stop. Then the
-answers are found exactly, by rendering each conversation up to them, and what stands before an
-answer in training is, token by token, what stands there when the model is asked.
+answers are found exactly, by rendering each conversation up to them (or, where it has `generation`
+marks, are what it marks), and what stands before an answer in training is, token by token, what
+stands there when the model is asked.
 
 A template is a program of whoever wrote it: it is rendered within bounds (rendering.py).
 """
 
 import re
-from collections.abc import Sequence
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from lmkit.data.confined import ConfinedError
+from lmkit.data.confined import Confined, ConfinedError
+from lmkit.data.generation_marks import Piece, cut_by_marks, generation_marks, has_marks
 from lmkit.data.rendering import Renderer
+from lmkit.data.template_text import PACKAGED, template_text
 from lmkit.errors import DataError, TokenizerError
-from lmkit.recipe.nearest import did_you_mean
 
-CHATML = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
-)
-"""OpenAI's ChatML, as most open models write it."""
-PACKAGED = {"chatml": CHATML}
 OWN = "the tokenizer's own chat template"
 
 _PROBE = [
@@ -69,6 +63,7 @@ class ChatTemplate:
         self.tokenizer = tokenizer
         self.name = name
         self._texts = Renderer(tokenizer)
+        self._marks = Confined(partial(generation_marks, tokenizer))
         added = tokenizer.added_tokens_decoder.items()
         special = {int(number) for number, token in added if token.special}
         self._special = special | {int(number) for number in tokenizer.all_special_ids}
@@ -76,8 +71,10 @@ class ChatTemplate:
         texts = [*texts, *map(str, tokenizer.all_special_tokens)]
         longest_first = sorted(set(texts), key=lambda text: (-len(text), text))
         self._markers = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
-        self._whole = False
+        self._whole, self._marked = False, has_marks(tokenizer)
         self.end_id = self._check()
+        if self._marked:
+            self._check_marks()
 
     def render(self, messages: Sequence[Message], *, ask: bool = False) -> str:
         """The text of messages; with `ask` the generation prompt at its end.
@@ -109,8 +106,8 @@ class ChatTemplate:
         cut = [self._pieces(messages, origin) for messages, origin in conversations]
         if self._whole:
             return [self._by_prefix(pieces) for pieces in cut]
-        ids = iter(self._encode([text for pieces in cut for text in pieces]))
-        return [self._joined([next(ids) for _ in pieces]) for pieces in cut]
+        ids = iter(self._encode([piece.text for pieces in cut for piece in pieces]))
+        return [self._joined(pieces, [next(ids) for _ in pieces]) for pieces in cut]
 
     def prefix(self, messages: Sequence[Message], origin: str) -> list[int]:
         """The ids that ask for the next answer in a conversation.
@@ -118,7 +115,7 @@ class ChatTemplate:
         Raises:
             DataError: as `encode`.
         """
-        return self._encode(self._rendered([(messages, True)], origin))[0]
+        return self._encode(self._within(self._texts, [(messages, True)], origin))[0]
 
     def answer(self, messages: Sequence[Message], answer: Message, origin: str) -> list[int]:
         """The ids of one answer to a conversation, to the token that ends it.
@@ -127,11 +124,16 @@ class ChatTemplate:
             DataError: as `encode`.
         """
         ((ids, answers),) = self.encode([([*messages, answer], origin)])
-        last = max(answers)
+        last = sum(message["role"] == "assistant" for message in messages) + 1
+        if last not in answers:
+            raise DataError(f"{origin}: {self.name} marks no part of the answer as one to learn")
         return [number for number, which in zip(ids, answers, strict=True) if which == last]
 
-    def _pieces(self, messages: list[Message], origin: str) -> list[str]:
-        """The text in pieces: before an answer, the answer with its end, and so on by turns."""
+    def _pieces(self, messages: list[Message], origin: str) -> list[Piece]:
+        """The text in pieces: before an answer, the answer with its end, and so on by turns.
+
+        Where the template marks what is learned, a piece is marked as a whole or not at all.
+        """
         for number, message in enumerate(messages, start=1):
             found = self._markers.search(str(message.get("content") or ""))
             if found:
@@ -141,8 +143,8 @@ class ChatTemplate:
                 )
         turns = [n for n, message in enumerate(messages) if message["role"] == "assistant"]
         parts = [part for n in turns for part in ((messages[:n], True), (messages[: n + 1], False))]
-        whole, *texts = self._rendered([(messages, False), *parts], origin)
-        edges = [0]
+        whole, *texts = self._within(self._texts, [(messages, False), *parts], origin)
+        edges: list[int] = []
         for number, before, after in zip(turns, texts[::2], texts[1::2], strict=True):
             if not (whole.startswith(after) and after.startswith(before)):
                 raise DataError(
@@ -151,11 +153,15 @@ class ChatTemplate:
                     "(task.chat_template: chatml)"
                 )
             edges += [len(before), len(after)]
-        return [whole[a:b] for a, b in pairwise([*edges, len(whole)])]
+        if self._marked:
+            return cut_by_marks(whole, self._within(self._marks, messages, origin), edges)
+        cuts = enumerate(pairwise([0, *edges, len(whole)]))
+        return [Piece(whole[a:b], (at // 2 + 1) * (at % 2)) for at, (a, b) in cuts]
 
-    def _rendered(self, wanted: list[tuple[Sequence[Message], bool]], origin: str) -> list[str]:
+    def _within(self, work: Callable[[Any], Any], given: Any, origin: str) -> Any:
+        """What the template makes of what is given, within its bounds."""
         try:
-            return self._texts(wanted)
+            return work(given)
         except ConfinedError as error:
             raise DataError(
                 f"{origin}: {self.name} refuses the conversation: {error}; mend or leave out the "
@@ -170,26 +176,28 @@ class ChatTemplate:
         found = self.tokenizer(texts, add_special_tokens=False, verbose=False, **quiet)
         return [list(map(int, ids)) for ids in found["input_ids"]]
 
-    def _joined(self, pieces: list[list[int]]) -> Tokens:
-        """Pieces by turns as one conversation; what follows the end of an answer is not its."""
+    def _joined(self, pieces: list[Piece], encoded: list[list[int]]) -> Tokens:
+        """The ids of pieces as one conversation.
+
+        What follows the end of an answer is not its own, unless the template marks it.
+        """
         ids: list[int] = []
         answers: list[int] = []
-        for number, piece in enumerate(pieces):
-            ids += piece
-            ends = [at for at, token in enumerate(piece) if token == self.end_id]
-            own = (ends[-1] + 1 if ends else len(piece)) if number % 2 else 0
-            answers += [number // 2 + 1] * own + [0] * (len(piece) - own)
+        for piece, own in zip(pieces, encoded, strict=True):
+            ids += own
+            ends = [at for at, token in enumerate(own) if token == self.end_id]
+            size = ends[-1] + 1 if ends and not self._marked else len(own)
+            answers += [piece.answer] * size + [0] * (len(own) - size)
         return Tokens(ids, answers)
 
-    def _by_prefix(self, pieces: list[str]) -> Tokens:
+    def _by_prefix(self, pieces: list[Piece]) -> Tokens:
         """The same for a tokenizer to which a piece by itself is another text: by longer prefixes.
 
         Those that put a space before every text (SentencePiece) need it.
         """
-        texts = ["".join(pieces[: number + 1]) for number in range(len(pieces))]
-        encoded = self._encode(texts)
-        edges = [0, *map(len, encoded)]
-        return self._joined([encoded[-1][a:b] for a, b in pairwise(edges)])
+        encoded = self._encode(list(accumulate(piece.text for piece in pieces)))
+        edges = pairwise([0, *map(len, encoded)])
+        return self._joined(pieces, [encoded[-1][a:b] for a, b in edges])
 
     def _check(self) -> int:
         """See that the template does what training needs, and find the token that ends an answer.
@@ -206,7 +214,9 @@ class ChatTemplate:
             if not longer.startswith(text):
                 raise TokenizerError(
                     f"{self.name}: renders the first {count} messages otherwise when another one "
-                    f"follows, so a conversation cannot go on as it was learned; {_CURE}"
+                    "follows (as those do that leave earlier reasoning out), so what an answer was "
+                    "learned after would not be what stands before it when a model is asked; "
+                    f"{_CURE}"
                 )
         for asked, full, message in zip(before, texts[1::2], _PROBE[1::2], strict=True):
             answer = full[len(asked) :].lstrip()
@@ -216,6 +226,17 @@ class ChatTemplate:
                     f"not what stands before one in a conversation; {_CURE}"
                 )
         return self._end_of(texts[3], before[1])
+
+    def _check_marks(self) -> None:
+        """See that the template marks each answer with the token that ends it."""
+        ((ids, answers),) = self.encode([(_PROBE, "the first try")])
+        for number, message in enumerate(_PROBE[1::2], start=1):
+            own = [token for token, which in zip(ids, answers, strict=True) if which == number]
+            if self.end_id not in own or message["content"] not in str(self.tokenizer.decode(own)):
+                raise TokenizerError(
+                    f"{self.name}: its {{% generation %}} marks leave out an answer, or the token "
+                    f"that ends one, without which a model could not learn to stop; {_CURE}"
+                )
 
     def _end_of(self, full: str, asked: str) -> int:
         """The token that ends the last answer of the probe; how to encode is settled here."""
@@ -237,29 +258,6 @@ class ChatTemplate:
 
 
 _CURE = "give another one: task.chat_template: chatml, or a Jinja file"
-
-
-def template_text(given: str) -> str:
-    """The Jinja of `task.chat_template`: a packaged name stays, a file is read, Jinja is itself.
-
-    Raises:
-        TokenizerError: it is neither.
-    """
-    if given in PACKAGED or "{%" in given or "{{" in given:
-        return given
-    path = Path(given).expanduser()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        if not path.exists():
-            raise TokenizerError(
-                f"task.chat_template: {given}: is no packaged template ({', '.join(PACKAGED)}) and "
-                f"no file{did_you_mean(given, PACKAGED)}"
-            ) from error
-        raise TokenizerError(f"task.chat_template: {given}: cannot be read: {error}") from error
-    if "{%" not in text and "{{" not in text:
-        raise TokenizerError(f"task.chat_template: {given}: holds no Jinja")
-    return text
 
 
 def give_template(tokenizer: PreTrainedTokenizerBase, given: str | None) -> ChatTemplate:

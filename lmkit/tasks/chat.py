@@ -13,10 +13,11 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit.data.answers import Answers, PackedAnswers, encode_answers
-from lmkit.data.chat_template import give_template, template_text
+from lmkit.data.chat_template import give_template
 from lmkit.data.collate import pad_batch
 from lmkit.data.conversations import conversation
 from lmkit.data.sources import Source
+from lmkit.data.template_text import template_text
 from lmkit.errors import DataError
 from lmkit.evaluation.baselines import causal_unigram, targets
 from lmkit.evaluation.interval import bootstrap_ratio

@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from lmkit.data.chat_template import ChatTemplate, give_template, template_text
+from lmkit.data.chat_template import ChatTemplate, give_template
 from lmkit.data.collate import pad_batch
 from lmkit.data.preference_pairs import SIDES, Pairs, choice, encode_pairs, tell_pairs
 from lmkit.data.sources import Source
+from lmkit.data.template_text import template_text
 from lmkit.data.tokenizer import tokenizer_fingerprint
 from lmkit.errors import ModelError
 from lmkit.evaluation.interval import bootstrap_ratio, wilson

@@ -5,8 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from lmkit.data.answers import PackedAnswers, encode_answers
-from lmkit.data.chat_template import give_template
+from lmkit.data.answers import PackedAnswers, encode_answers, wanted
+from lmkit.data.chat_template import Tokens, give_template
 from lmkit.data.rows import Row
 from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.recipe.options.chat import ChatOptions
@@ -72,6 +72,13 @@ def test_a_cut_keeps_the_beginning_and_what_has_no_answer_is_left_out(encoded):
     assert (len(short), short.unanswered) == (0, 3)
     last, _ = encoded(rows, max_length=limit, train_on="last_answer")
     assert (len(last), last.unanswered, last.cut) == (2, 1, 0)
+
+
+def test_of_a_conversation_without_a_marked_answer_nothing_is_predicted():
+    unmarked = Tokens([1, 2, 3], [0, 0, 0])
+    assert not wanted(unmarked, "last_answer").any()
+    assert not wanted(unmarked, "answers").any()
+    assert wanted(Tokens([1, 2, 3], [0, 1, 2]), "last_answer").tolist() == [False, False, True]
 
 
 def test_blocks_hold_every_conversation_once(encoded):

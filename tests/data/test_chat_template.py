@@ -6,7 +6,8 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from lmkit.data.chat_template import CHATML, ChatTemplate, give_template, template_text
+from lmkit.data.chat_template import ChatTemplate, give_template
+from lmkit.data.template_text import CHATML
 from lmkit.errors import DataError, TokenizerError
 
 TALK = [
@@ -43,6 +44,60 @@ def test_answers_are_those_of_the_generation_marks(tokenizer):
     assert tokenizer.decode([i for i, which in zip(ids, answers, strict=True) if which == 2]) == (
         "\n in the red house<|im_end|>"
     )
+
+
+SCAFFOLD = (
+    "{% for m in messages %}{% if m['role'] == 'assistant' %}{{ 'A:' }}{{ '(thinks)' }}"
+    "{% generation %}{{ m['content'] + eos_token }}{% endgeneration %}{{ '\\n' }}{% else %}"
+    "{{ 'Q:' + m['content'] + '\\n' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'A:(thinks)' }}{% endif %}"
+)
+
+
+@pytest.mark.parametrize("text", [MARKED, SCAFFOLD])
+def test_what_a_template_marks_is_what_is_learned(tokenizer, text):
+    template = give_template(tokenizer, text)
+    ((ids, answers),) = template.encode([(TALK, "row 1")])
+    theirs = tokenizer.apply_chat_template(
+        TALK, return_dict=True, return_assistant_tokens_mask=True
+    )
+    assert ids == theirs["input_ids"]
+    assert [int(which > 0) for which in answers] == theirs["assistant_masks"]
+    second = tokenizer.decode([i for i, n in zip(ids, answers, strict=True) if n == 2])
+    assert second.startswith("\n in the red house<|")
+    assert template.prefix(TALK[:2], "row 1") == ids[: answers.index(1)]
+
+
+def test_marks_choose_which_answers_are_learned(tokenizer):
+    begin = "{% generation %}{{ m['content'] + eos_token }}{% endgeneration %}"
+    either = "{% if m['weight'] == 0 %}{{ m['content'] + eos_token }}{% else %}" + begin
+    template = give_template(tokenizer, SCAFFOLD.replace(begin, either + "{% endif %}"))
+    talk = [dict(message) for message in TALK]
+    talk[2]["weight"] = 0
+    ((ids, answers),) = template.encode([(talk, "row 1")])
+    assert set(answers) == {0, 2}
+    assert ids == template.encode([(TALK, "row 1")])[0].ids
+    learned = tokenizer.decode([i for i, n in zip(ids, answers, strict=True) if n])
+    assert learned == "\n in the red house<|endoftext|>"
+    assert tokenizer.decode(template.answer(talk[:4], talk[4], "row 1")) == learned
+    with pytest.raises(DataError, match=r"row 1: .* marks no part of the answer"):
+        template.answer(talk[:2], talk[2], "row 1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SCAFFOLD.replace("m['content'] + eos_token }}{% endgeneration %}",
+                         "m['content'] }}{% endgeneration %}{{ eos_token }}"),
+        SCAFFOLD.replace("{% generation %}", "{% if loop.last %}{% generation %}{% endgeneration %}"
+                         "{% endif %}").replace("}}{% endgeneration %}{{ '", "}}{{ '"),
+    ],
+)  # fmt: skip
+def test_marks_without_the_end_of_an_answer_are_refused(tokenizer, text):
+    with pytest.raises(
+        TokenizerError, match=r"\{% generation %\} marks leave out an answer, or the"
+    ):
+        give_template(tokenizer, text)
 
 
 def test_what_training_saw_is_what_generation_asks_with(tokenizer):
@@ -158,19 +213,6 @@ def test_a_conversation_that_is_rendered_otherwise_when_it_goes_on(tokenizer):
     template = give_template(tokenizer, text)
     with pytest.raises(DataError, match=r"row 1: .* renders the first 3 messages otherwise"):
         template.encode([(TALK, "row 1")])
-
-
-def test_where_a_template_comes_from(tmp_path):
-    file = tmp_path / "mine.jinja"
-    file.write_text(CHATML)
-    assert template_text(str(file)) == CHATML
-    assert template_text("chatml") == "chatml"
-    assert template_text(ONCE) == ONCE
-    with pytest.raises(TokenizerError, match=r"no packaged template .* did you mean `?chatml"):
-        template_text("chatlm")
-    file.write_text("no template")
-    with pytest.raises(TokenizerError, match="holds no Jinja"):
-        template_text(str(file))
 
 
 def test_the_tokenizer_s_own_is_taken(tokenizer):

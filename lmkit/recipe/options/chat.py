@@ -32,7 +32,9 @@ class ChatOptions(TaskOptions):
     """The system message of conversations that bring none."""
     chat_template: str | None = Field(default=None, min_length=1)
     """How messages become text: `chatml`, a Jinja file, or Jinja itself; left out, the tokenizer's
-    own. Tokens `<|...|>` that it writes and the tokenizer lacks are added to it."""
+    own. Tokens `<|...|>` that it writes and the tokenizer lacks are added to it. Where it has
+    `{% generation %}` marks, what they hold is the answers. One that renders earlier messages
+    otherwise once others follow is refused: a model would be asked what it never learned."""
     train_on: Literal["answers", "last_answer", "all"] = "answers"
     """What is predicted: every answer with the token that ends it, the last one only, or every
     token of the conversation."""
