@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lmkit.durable import sync
 from lmkit.errors import ModelError, RunFolderError
 from lmkit.recipe.nearest import nearest
 
+FINISHED = "finished"
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -38,8 +40,12 @@ class RunFolder:
         return self.recipe.is_file() and self.manifest.is_file()
 
     def is_finished(self) -> bool:
-        """Whether the run reached its end: the summary is the last thing written."""
-        return self.is_run() and self.summary.is_file() and self.model.is_dir()
+        """Whether the run reached its end: what the manifest says is the last thing written.
+
+        Model and summary alone are not it: a run that is made longer still has those of before.
+        """
+        there = self.is_run() and self.summary.is_file() and self.model.is_dir()
+        return there and self.read_manifest().get("status") == FINISHED
 
     def read_manifest(self) -> dict[str, Any]:
         """The manifest as it stands.
@@ -79,6 +85,7 @@ def write_text(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        sync(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):  # its folder may be no folder
             aside.unlink(missing_ok=True)

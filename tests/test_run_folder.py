@@ -26,7 +26,7 @@ def run(tmp_path):
     (folder / "checkpoints" / "checkpoint-9").mkdir(parents=True)
     (folder / "checkpoints" / "checkpoint-10").mkdir()
     for name in ("recipe.yaml", "manifest.json", "summary.json"):
-        (folder / name).write_text("{}")
+        (folder / name).write_text('{"status": "finished"}')
     return folder
 
 
@@ -42,6 +42,11 @@ def test_a_run_is_finished_with_summary_and_model(run, missing):
     assert RunFolder(run).is_finished()
     path = run / missing
     path.rmdir() if path.is_dir() else path.unlink()
+    assert not RunFolder(run).is_finished()
+
+
+def test_a_run_that_goes_on_is_not_finished_though_model_and_summary_are_there(run):
+    (run / "manifest.json").write_text('{"status": "running"}')
     assert not RunFolder(run).is_finished()
 
 

@@ -1,4 +1,4 @@
-"""The end of a run: score, write `model/` whole or not at all, then manifest and summary."""
+"""The end of a run: score, write `model/` whole or not at all, then summary and manifest."""
 
 import logging
 import shutil
@@ -15,11 +15,13 @@ from lmkit.commands.manifest import end_manifest
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.session import Session, Trained
 from lmkit.data.tokenizer import save_tokenizer
+from lmkit.durable import put_in_place, shortage
 from lmkit.errors import RunFolderError
 from lmkit.evaluation.scoring import score
 from lmkit.models.adapting import merge, save_adapter
 from lmkit.models.lstm_config import LSTMConfig
 from lmkit.run_folder import write_json, write_text
+from lmkit.training.checkpoint import tensor_bytes
 from lmkit.training.totals import peak_memory_mb
 
 logger = logging.getLogger(__name__)
@@ -55,16 +57,18 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
         },
         "output_dir": str(session.folder.path),
     }
-    if session.processes.is_first:
+
+    def write() -> None:
         _write_model(session, summary)
-        end_manifest(
+        write_json(session.folder.summary, summary)
+        end_manifest(  # the last thing: it says that the run is finished
             session.folder,
             tokens=trained.totals.tokens,
             seconds=round(seconds, 3),
             kept_step=summary["step"],
         )
-        write_json(session.folder.summary, summary)
-    session.processes.once(lambda: None)  # the others stay until all is written
+
+    session.processes.once(write)  # the others stay until all is written
     return summary
 
 
@@ -86,10 +90,14 @@ def _evaluation(session: Session) -> Evaluation | None:
 
 def _merge(session: Session) -> None:
     """Keep the adapters by themselves, and score and save the model with them merged in."""
-    if session.processes.is_first:
-        with _written(session.folder.adapter) as aside:
+
+    def write() -> None:
+        trained = [weight for weight in session.model.parameters() if weight.requires_grad]
+        with _written(session.folder.adapter, tensor_bytes(trained)) as aside:
             source = session.recipe.model.source or session.folder.path.name
             save_adapter(session.model, aside, source)
+
+    session.processes.once(write)
     merge(session.model)
 
 
@@ -116,7 +124,7 @@ def _write_model(session: Session, summary: dict[str, Any]) -> None:
     Raises:
         RunFolderError: the disk is full or cannot be written; `--resume` tries this part again.
     """
-    with _written(session.folder.model) as aside:
+    with _written(session.folder.model, tensor_bytes(session.model.state_dict())) as aside:
         session.model.save_pretrained(str(aside))
         save_tokenizer(session.tokenizer, aside)
         session.task.write_beside(session.model, aside)
@@ -124,24 +132,33 @@ def _write_model(session: Session, summary: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _written(final: Path) -> Iterator[Path]:
-    """A folder to fill, which becomes `final`, whole or not at all.
+def _written(final: Path, needed: int) -> Iterator[Path]:
+    """A folder to fill, which becomes `final`, synced, whole or not at all.
+
+    Args:
+        final: its name.
+        needed: about the bytes that it will hold.
 
     Raises:
         RunFolderError: the disk is full or cannot be written.
     """
-    aside = final.parent / f".{final.name}.tmp"
+    aside, leaving = (final.with_name(f".{final.name}.{state}") for state in ("tmp", "old"))
     shutil.rmtree(aside, ignore_errors=True)
     try:
+        _require_room(final.parent, needed)
         yield aside
-        shutil.rmtree(final, ignore_errors=True)
-        aside.rename(final)
+        put_in_place(aside, final, leaving)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(aside, ignore_errors=True)
         raise RunFolderError(
             f"{final}: cannot be written: {error}; training is done, so make room and run the same "
             "command with --resume"
         ) from error
+
+
+def _require_room(folder: Path, needed: int) -> None:
+    if short := shortage(folder, needed):
+        raise OSError(f"no room on the disk: {short}")
 
 
 def _card(session: Session, summary: dict[str, Any]) -> str:

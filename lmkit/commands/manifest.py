@@ -20,7 +20,7 @@ from lmkit.data.sources import Splits
 from lmkit.data.tokenizer import tokenizer_fingerprint
 from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
-from lmkit.run_folder import RunFolder, write_json
+from lmkit.run_folder import FINISHED, RunFolder, write_json
 
 PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers", "numpy")
 
@@ -83,7 +83,7 @@ def end_manifest(folder: RunFolder, **facts: Any) -> None:
     """Add what is known at the end, and say that the run is finished."""
     write_json(
         folder.manifest,
-        {**folder.read_manifest(), "status": "finished", "finished": _now(), **facts},
+        {**folder.read_manifest(), "status": FINISHED, "finished": _now(), **facts},
     )
 
 

@@ -94,8 +94,6 @@ def train_session(session: Session) -> Trained:
     session.task.attach(session.model)
     signals = StopSignals()
     trainer = _trainer(session, signals, found)
-    if session.processes.is_first:
-        checkpoint.remove_debris(session.folder.checkpoints)
     try:
         with signals:
             if found is None or checkpoint.step_of(found) < int(session.recipe.train.max_steps):
@@ -134,7 +132,12 @@ def _to_resume(session: Session) -> Path | None:
     if not session.resume:
         return None
     folder = session.folder.checkpoints
-    found = session.processes.once(lambda: checkpoint.newest_whole(folder, session.run_id))
+
+    def look() -> checkpoint.Found:
+        checkpoint.tidy(folder, session.run_id)
+        return checkpoint.newest_whole(folder, session.run_id)
+
+    found = session.processes.once(look)
     if session.processes.is_first:
         for line in found.skipped:
             logger.warning("passed over %s", line)

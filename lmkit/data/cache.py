@@ -25,6 +25,7 @@ from lmkit.data.integrity import MANIFEST, mark_damaged
 from lmkit.data.integrity import damage as damage
 from lmkit.data.integrity import read_manifest as read_manifest
 from lmkit.data.locks import locked, locked_if_free
+from lmkit.durable import sync
 from lmkit.errors import CacheError
 from lmkit.hashing import sha256_of
 
@@ -191,7 +192,7 @@ def publish(temporary: Path, final: Path, meta: Mapping[str, Any] | None = None)
             raise
         shutil.rmtree(temporary)
         return False
-    _sync_folder(final.parent)
+    sync(final.parent)
     return True
 
 
@@ -259,13 +260,3 @@ def _explain(error: OSError, folder: Path, written: int = 0) -> CacheError | Non
             f"{where}: the cache cannot be written ({error.strerror}); {cure} that you may write to"
         )
     return None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a rename inside `folder` to the disk; only POSIX can open a folder."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,8 +1,8 @@
 """Room on the disk, asked for before it is needed."""
 
-import shutil
 from pathlib import Path
 
+from lmkit.durable import shortage
 from lmkit.errors import CacheError
 
 
@@ -12,10 +12,7 @@ def require_room(folder: Path, needed: int) -> None:
     Raises:
         CacheError: it has not; both numbers are told.
     """
-    existing = next(path for path in (folder, *folder.parents) if path.is_dir())
-    free = shutil.disk_usage(existing).free
-    if needed > free:
+    if short := shortage(folder, needed):
         raise CacheError(
-            f"{folder}: no room: {needed / 1e6:,.1f} MB needed, {free / 1e6:,.1f} MB free; make "
-            "room or set LMKIT_CACHE to a folder on a larger disk"
+            f"{folder}: no room: {short}; make room or set LMKIT_CACHE to a folder on a larger disk"
         )

@@ -3,12 +3,11 @@
 Trainer writes its files straight into `checkpoint-N`, and a kill meanwhile leaves a folder that
 looks like a checkpoint. Here they are written aside, listed in a manifest (size and SHA-256 of
 each file) with the id of the run, synced, and renamed: `checkpoint-N` exists whole or not at all.
+An old one is renamed before it is deleted, so that a kill meanwhile leaves no half of it.
 """
 
-import contextlib
 import json
 import logging
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -18,14 +17,14 @@ from typing import Any
 
 import torch
 
-from lmkit.errors import CheckpointError
+from lmkit.durable import put_in_place, sync
 from lmkit.hashing import sha256_of
 
 logger = logging.getLogger(__name__)
 
 SEAL = "lmkit.json"
 NAME = re.compile(r"checkpoint-(\d+)")
-ASIDE = re.compile(r"\.tmp-checkpoint-\d+")
+ASIDE = re.compile(r"\.(tmp|old)-(checkpoint-\d+)")
 RUN_STATE = "run_state.json"
 
 
@@ -40,23 +39,22 @@ class Found:
 
 
 def seal(folder: Path, run_id: str) -> None:
-    """List every file of a finished folder in its manifest, and sync them all to the disk."""
+    """List every file of a finished folder in its manifest, each on the disk before the list."""
     files = {}
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         files[path.relative_to(folder).as_posix()] = [path.stat().st_size, sha256_of(path)]
-        _sync(path)
+        sync(path)
     text = json.dumps({"run_id": run_id, "files": files}, indent=1)
     (folder / SEAL).write_text(text, encoding="utf-8")
-    _sync(folder / SEAL)
-    _sync(folder)
 
 
-def fault(folder: Path, run_id: str | None = None) -> str | None:
+def fault(folder: Path, run_id: str | None = None, *, glance: bool = False) -> str | None:
     """Why a checkpoint cannot be trusted, or None if every file is as it was written.
 
     Args:
         folder: the checkpoint.
         run_id: the run it must belong to; None accepts any.
+        glance: look at names and sizes alone, and do not read the files.
     """
     try:
         manifest = json.loads((folder / SEAL).read_text(encoding="utf-8"))
@@ -72,7 +70,7 @@ def fault(folder: Path, run_id: str | None = None) -> str | None:
             return f"{name} is missing"
         if path.stat().st_size != size:
             return f"{name} has {path.stat().st_size} bytes instead of {size}"
-        if sha256_of(path) != digest:
+        if not glance and sha256_of(path) != digest:
             return f"{name} is damaged (its SHA-256 differs)"
     return None
 
@@ -101,50 +99,71 @@ def newest_whole(folder: Path, run_id: str) -> Found:
     return Found(None, skipped)
 
 
-def publish(aside: Path, final: Path, run_id: str) -> None:
-    """Seal a folder written aside and give it its name, in one step."""
+def written_aside(final: Path) -> Path:
+    """Where the files of a checkpoint lie until it is whole."""
+    return final.with_name(f".tmp-{final.name}") / final.name
+
+
+def publish(final: Path, run_id: str) -> None:
+    """Seal the folder that was written aside and give it its name, in one step.
+
+    One of the same step that is there already stays aside until the new one has its name.
+    """
+    aside = written_aside(final)
     seal(aside, run_id)
-    if final.exists():
-        shutil.rmtree(final)  # an unverified one of the same step: this one replaces it
-    aside.rename(final)
-    _sync(final.parent)
+    put_in_place(aside, final, final.with_name(f".old-{final.name}"))
+    aside.parent.rmdir()
 
 
-def rotate(folder: Path, keep: int | None, best: str | None) -> None:
-    """Delete old checkpoints, never the best and never the newest; only whole ones count."""
+def rotate(newest: Path, keep: int | None, best: str | None, run_id: str) -> None:
+    """Delete old checkpoints, once a new one is whole; never that one and never the best.
+
+    Those of another run, damaged ones and those of later steps (a resume passed them over) neither
+    count nor are touched.
+
+    Args:
+        newest: the checkpoint that was just written.
+        keep: how many may stay, the best beside them; None: all.
+        best: the path of the best by validation, if one is chosen.
+        run_id: the run whose checkpoints these are.
+    """
     if keep is None:
         return
-    found = checkpoints(folder)
-    kept = [path for path in found if best is not None and path.resolve() == Path(best).resolve()]
-    for path in found:
+    ours = [
+        path
+        for path in checkpoints(newest.parent)
+        if step_of(path) <= step_of(newest) and fault(path, run_id, glance=True) is None
+    ]
+    kept = [path for path in ours if best is not None and path.resolve() == Path(best).resolve()]
+    for path in ours:
         if path in kept:
             continue
-        if path == found[0] or len(kept) < keep:
+        if path == newest or len(kept) < keep:
             kept.append(path)
         else:
-            shutil.rmtree(path, ignore_errors=True)
+            leaving = path.with_name(f".old-{path.name}")
+            shutil.rmtree(leaving, ignore_errors=True)
+            try:
+                path.rename(leaving)
+            except OSError as error:
+                logger.warning("%s is not needed any more and cannot be deleted: %s", path, error)
+            shutil.rmtree(leaving, ignore_errors=True)
 
 
-def remove_debris(folder: Path) -> None:
-    """Delete what a killed save left aside."""
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if ASIDE.fullmatch(path.name):
-                shutil.rmtree(path, ignore_errors=True)
+def tidy(folder: Path, run_id: str) -> None:
+    """Clear up after a killed save: what is whole gets its name, all else aside is deleted.
 
-
-def require_space(folder: Path, needed: int) -> None:
-    """Refuse to begin a save that the disk cannot hold.
-
-    Raises:
-        CheckpointError: says how many megabytes are needed and free.
+    A checkpoint is sealed a moment before it is renamed, and one of the same step may have been
+    moved out of its way: a kill between the two must not cost either.
     """
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise CheckpointError(
-            f"{folder}: no room for a checkpoint: {needed / 1e6:.0f} MB needed, "
-            f"{free / 1e6:.0f} MB free"
-        )
+    left = sorted(folder.iterdir(), reverse=True) if folder.is_dir() else []  # .tmp before .old
+    for path in left:
+        if match := ASIDE.fullmatch(path.name):
+            final = folder / match[2]
+            whole = path / final.name if match[1] == "tmp" else path
+            if not final.exists() and fault(whole, run_id) is None:
+                whole.rename(final)
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def tensor_bytes(state: Any) -> int:
@@ -179,16 +198,3 @@ def read_run_state(folder: Path) -> dict[str, Any]:
     """What `write_run_state` kept."""
     state: dict[str, Any] = json.loads((folder / RUN_STATE).read_text(encoding="utf-8"))
     return state
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold it. Some network file systems cannot sync a folder; that is let be."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if path.is_dir():
-            with contextlib.suppress(OSError):
-                os.fsync(descriptor)
-        else:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

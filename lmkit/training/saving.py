@@ -1,11 +1,13 @@
 """Saving and resuming for Trainer: a checkpoint is whole or absent, and a resume misses nothing.
 
 What Trainer itself writes is put aside, sealed and renamed (`lmkit.training.checkpoint`), and with
-it the totals of the run and the loss since the last log line.
+it the totals of the run and the loss since the last log line. Weights that are not finite are not
+saved, so that every checkpoint is one to go on from.
 """
 
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from safetensors import SafetensorError
 from torch import nn
 from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import SaveStrategy
 
-from lmkit.errors import CheckpointError
+from lmkit.durable import shortage
+from lmkit.errors import CheckpointError, GuardStopError
 from lmkit.training import checkpoint
+from lmkit.training.checkpoint import written_aside
 from lmkit.training.totals import Totals
 
 logger = logging.getLogger(__name__)
@@ -35,61 +40,122 @@ class WholeCheckpoints(Trainer):
     """Carried over a resume."""
     _aside = ""
     _last_size = 0
+    _needed = 0  # bytes of the save under way
     _pending = (0.0, 0)  # loss summed since the last log line, and the step of that line
+    _best_saved: tuple[float | None, int | None, str | None] = (None, None, None)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As Trainer, which must not delete checkpoints: it would not ask whether one is whole."""
+        super().__init__(*args, **kwargs)
+        self._limit, self.args.save_total_limit = self.args.save_total_limit, None
 
     def _get_output_dir(self, trial: Any) -> str:
         return self._aside or str(super()._get_output_dir(trial))
 
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        """Write a checkpoint aside, seal it, and rename it: whole or absent."""
-        home = Path(str(self.args.output_dir))
-        name = f"checkpoint-{self.state.global_step}"
-        aside = home / f".tmp-{name}"
-        with self.totals.paused():
-            try:
-                self._write_aside(model, trial, home, aside, name)
-            except (OSError, RuntimeError, SafetensorError, CheckpointError) as error:
-                shutil.rmtree(aside, ignore_errors=True)
-                told = f"checkpoint {name} could not be written: {error}"
-                if self.on_save_error == "stop":
-                    raise CheckpointError(f"{told}. {last_good(home)}") from error
-                logger.warning("%s; training goes on (train.on_save_error: continue)", told)
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """Whether this evaluation is the best; one that no checkpoint is due for cannot be kept."""
+        due = self.control.should_save or self.args.save_strategy == SaveStrategy.BEST
+        if self.args.load_best_model_at_end and not due:
+            return False
+        return bool(super()._determine_best_metric(metrics, trial))
 
-    def _write_aside(
-        self, model: nn.Module, trial: Any, home: Path, aside: Path, name: str
-    ) -> None:
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        """Write a checkpoint aside, seal it, and rename it: whole or absent.
+
+        Raises:
+            GuardStopError: a weight is not finite.
+            CheckpointError: it could not be written, and `on_save_error` is `stop`.
+        """
+        home = Path(str(self.args.output_dir))
+        final = home / f"checkpoint-{self.state.global_step}"
+        with self.totals.paused():
+            self._require_finite(model, home)
+            pending = self._pending_loss()
+            told = (
+                self._together(lambda: self._make_room(model, final))
+                or self._together(lambda: self._write_aside(model, trial, final))
+                or self._together(lambda: self._publish(final, pending))
+            )
+            if told is not None:
+                self._give_up(final, f"checkpoint {final.name} could not be written: {told}")
+
+    def _together(self, do: Callable[[], None]) -> str | None:
+        """Do a part of a save; what went wrong with it, on whichever process, or None."""
+        told = None
+        try:
+            do()
+        except (OSError, RuntimeError, SafetensorError, CheckpointError) as error:
+            logger.debug("a save failed", exc_info=True)
+            told = str(error).strip().partition("\n")[0] or type(error).__name__
+        if self.args.world_size == 1:
+            return told
+        found: list[str | None] = [None] * self.args.world_size
+        torch.distributed.all_gather_object(found, told)
+        return next((text for text in found if text is not None), None)
+
+    def _require_finite(self, model: nn.Module, home: Path) -> None:
+        broken = not_finite(model)
+        if broken is not None:
+            raise GuardStopError(
+                f"after step {self.state.global_step} the weights in {broken} are not finite, so "
+                f"they were not saved and training stopped. {last_good(home)} "
+                "Try a lower train.learning_rate, more train.warmup_steps, or look at the data"
+            )
+
+    def _make_room(self, model: nn.Module, final: Path) -> None:
         if self.args.should_save:
-            home.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(aside, ignore_errors=True)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(written_aside(final).parent, ignore_errors=True)
             assert self.optimizer is not None
-            needed = self._last_size or checkpoint.tensor_bytes(
+            size = self._last_size or checkpoint.tensor_bytes(
                 [model.state_dict(), self.optimizer.state_dict()]
             )
-            checkpoint.require_space(home, int(needed * SPACE_MARGIN))
-        best = self.state.best_model_checkpoint
-        if self.state.best_global_step == self.state.global_step:
-            best = str(home / name)
-        self._aside, limit = str(aside), self.args.save_total_limit
-        self.args.save_total_limit = None  # rotated below, once the new one is whole
-        self.state.best_model_checkpoint = best
+            self._needed = int(size * SPACE_MARGIN)
+            if short := shortage(final.parent, self._needed):
+                raise CheckpointError(f"no room on the disk: {short}")
+
+    def _write_aside(self, model: nn.Module, trial: Any, final: Path) -> None:
+        best = self.state.best_global_step, self.state.best_model_checkpoint
+        # Trainer waits for the others in the middle of a save if there is a best one; whoever
+        # fails before that would leave them waiting. It is written into the state below.
+        self.state.best_global_step = None
+        self._aside = str(written_aside(final).parent)
         try:
             super()._save_checkpoint(model, trial)
         finally:
             self._aside = ""
-            self.args.save_total_limit = limit
-            self.state.best_model_checkpoint = best
-        if self.args.world_size > 1:
-            torch.distributed.barrier()
-        pending = self._pending_loss()
+            self.state.best_global_step, self.state.best_model_checkpoint = best
+
+    def _publish(self, final: Path, pending: float) -> None:
+        if self.state.best_global_step == self.state.global_step:
+            self.state.best_model_checkpoint = str(final)
         if self.args.should_save:
-            # Trainer noted the best checkpoint under the name it has while it is written aside.
-            self.state.save_to_json(str(aside / name / TRAINER_STATE_NAME))
+            aside = written_aside(final)
+            self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
             kept = {"pending_loss": pending, "last_logged": self._globalstep_last_logged}
-            checkpoint.write_run_state(aside / name, {**self.totals.state(), **kept})
-            self._last_size = checkpoint.folder_size(aside / name)
-            checkpoint.publish(aside / name, home / name, self.run_id)
-            aside.rmdir()
-            checkpoint.rotate(home, limit, best)
+            checkpoint.write_run_state(aside, {**self.totals.state(), **kept})
+            self._last_size = checkpoint.folder_size(aside)
+            checkpoint.publish(final, self.run_id)
+            checkpoint.rotate(final, self._limit, self.state.best_model_checkpoint, self.run_id)
+        self._best_saved = self._best()
+
+    def _give_up(self, final: Path, told: str) -> None:
+        """Leave nothing of a save that failed, and stop or go on as the recipe says."""
+        if self.args.should_save:
+            if (short := shortage(final.parent, self._needed)) and "MB needed" not in told:
+                told += f" ({short})"  # torch does not say that the disk is full
+            shutil.rmtree(written_aside(final).parent, ignore_errors=True)
+        if self.on_save_error == "stop":
+            raise CheckpointError(f"{told}. {last_good(final.parent)}")
+        if self.state.best_global_step == self.state.global_step:
+            # the best one is what can be taken at the end
+            state, saved = self.state, self._best_saved
+            state.best_metric, state.best_global_step, state.best_model_checkpoint = saved
+        logger.warning("%s; training goes on (train.on_save_error: continue)", told)
+
+    def _best(self) -> tuple[float | None, int | None, str | None]:
+        state = self.state
+        return state.best_metric, state.best_global_step, state.best_model_checkpoint
 
     def _pending_loss(self) -> float:
         """The loss summed since the last log line, as a mean over the processes."""
@@ -104,6 +170,7 @@ class WholeCheckpoints(Trainer):
         if self.state.best_global_step:  # the run folder may have been moved since
             best = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.best_global_step}"
             self.state.best_model_checkpoint = str(best) if best.is_dir() else None
+        self._best_saved = self._best()
         return made
 
     def _load_optimizer_and_scheduler(self, checkpoint_folder: str | None) -> None:
@@ -125,7 +192,20 @@ class WholeCheckpoints(Trainer):
             self._load_best_model()
 
 
+def not_finite(model: nn.Module) -> str | None:
+    """The name of the first weight of a model that holds NaN or infinity, or None."""
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and weight.numel():
+            # NaN comes through a minimum and a maximum, and nothing is copied for them
+            low, high = torch.aminmax(weight.detach())
+            if not (torch.isfinite(low) and torch.isfinite(high)):
+                return name
+    return None
+
+
 def last_good(home: Path) -> str:
-    """A sentence that names the newest checkpoint of a folder."""
-    found = checkpoint.checkpoints(home)
-    return f"The last good checkpoint is {found[0]}." if found else "There is no checkpoint yet."
+    """A sentence that names the newest checkpoint of a folder with all its files."""
+    for path in checkpoint.checkpoints(home):
+        if checkpoint.fault(path, glance=True) is None:
+            return f"The last good checkpoint is {path}."
+    return "There is no checkpoint yet."

@@ -27,7 +27,7 @@ def run(recipe: Recipe) -> Path:
     folder = Path(str(recipe.output_dir))
     (folder / "model").mkdir(parents=True)
     (folder / "recipe.yaml").write_text(dump_recipe(recipe))
-    (folder / "manifest.json").write_text('{"run_id": "abc"}')
+    (folder / "manifest.json").write_text('{"run_id": "abc", "status": "finished"}')
     (folder / "summary.json").write_text('{"step": 8}')
     return folder
 

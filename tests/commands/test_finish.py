@@ -1,4 +1,4 @@
-"""The end of a run: `model/` whole or not at all, the summary last."""
+"""The end of a run: `model/` whole or not at all, and that it is finished last."""
 
 import json
 from pathlib import Path
@@ -9,20 +9,35 @@ from transformers import AutoModelForCausalLM
 from lmkit.commands import finish as ending
 
 
-def test_the_summary_is_written_last(
-    cli, small_recipe: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("killed", ["put_in_place", "write_json", "end_manifest"])
+def test_a_kill_at_the_end_leaves_an_unfinished_run(
+    cli, small_recipe: Path, monkeypatch: pytest.MonkeyPatch, killed: str
 ) -> None:
+    """Of a run made longer too, which has the model and summary of before."""
+
     def failed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
+    words = ("pretrain", small_recipe, "-o", "run", "--set", "train.optim=sgd")
+    longer = (*words, "--resume", "--set", "train.max_steps=9")
+    assert cli(*words).code == 0
     with monkeypatch.context() as patch:
-        patch.setattr(ending, "end_manifest", failed)
-        assert cli("pretrain", small_recipe, "-o", "run").code == 130
-    assert not Path("run/summary.json").exists()
+        patch.setattr(ending, killed, failed)
+        assert cli(*longer).code == 130
     assert json.loads(Path("run/manifest.json").read_text())["status"] == "running"
-    assert cli("pretrain", small_recipe, "-o", "run", "--resume").code == 0
+    assert cli(*longer).code == 0
     assert json.loads(Path("run/manifest.json").read_text())["status"] == "finished"
-    assert json.loads(Path("run/summary.json").read_text())["step"] == 8
+    assert json.loads(Path("run/summary.json").read_text())["step"] == 9
+    assert "9 steps" in Path("run/model/README.md").read_text()
+    assert [path.name for path in Path("run").glob(".model*")] == []
+
+
+def test_the_model_needs_room(cli, small_recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ending, "shortage", lambda *_: "7.0 MB needed, 3.0 MB free")
+    ended = cli("pretrain", small_recipe, "-o", "run")
+    assert ended.code == 2
+    assert "cannot be written: no room on the disk: 7.0 MB needed, 3.0 MB free;" in ended.err
+    assert not Path("run/model").exists()
 
 
 def test_the_model_appears_whole(cli, small_recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:

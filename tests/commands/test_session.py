@@ -70,6 +70,9 @@ def test_the_checkpoints_of_another_run_are_not_ours(cli, run: Path, small_recip
 
 def test_what_a_killed_save_left_is_removed(cli, run: Path) -> None:
     (run / "checkpoints/.tmp-checkpoint-9/checkpoint-9").mkdir(parents=True)
+    aside = run / "checkpoints/.tmp-checkpoint-8"
+    aside.mkdir()  # sealed, and killed before it had its name
+    (run / "checkpoints/checkpoint-8").rename(aside / "checkpoint-8")
     assert cli("pretrain", "small.yaml", "-o", "run", "--resume").code == 0
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [
         "checkpoint-4", "checkpoint-8",

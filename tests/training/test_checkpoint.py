@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from lmkit.errors import CheckpointError
 from lmkit.training import checkpoint
-from lmkit.training.checkpoint import SEAL, fault, newest_whole, publish
+from lmkit.training.checkpoint import (
+    SEAL,
+    fault,
+    newest_whole,
+    publish,
+    written_aside,
+)
 
 FILES = {
     "model.safetensors": b"\x00\x01weights" * 50,
@@ -20,12 +25,20 @@ FILES = {
 
 
 def write(home, step, run_id="run", files=FILES):
-    aside = home / f".tmp-checkpoint-{step}"
+    final = home / f"checkpoint-{step}"
+    fill(written_aside(final), files)
+    publish(final, run_id)
+    return final
+
+
+def fill(folder, files=FILES):
     for name, content in files.items():
-        (aside / name).parent.mkdir(parents=True, exist_ok=True)
-        (aside / name).write_bytes(content)
-    publish(aside, home / f"checkpoint-{step}", run_id)
-    return home / f"checkpoint-{step}"
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def names(home):
+    return {path.name for path in home.iterdir()}
 
 
 def truncate(path):
@@ -92,22 +105,34 @@ def test_a_seal_of_another_form_is_damage(tmp_path, text):
     assert fault(folder) == f"{SEAL} is missing or damaged"
 
 
-def test_all_that_trainer_writes_is_sealed(toy_run):
-    run = toy_run(save_strategy="steps", max_steps=2, decided={"save_steps": 2})
+def test_all_that_trainer_writes_is_sealed_and_any_damage_fallen_back_from(toy_run):
+    """The files of a real checkpoint, each damaged in each way."""
+    run = toy_run(save_strategy="steps", max_steps=4, decided={"save_steps": 2})
     run.trainer.train()
-    folder = Path(run.trainer.args.output_dir) / "checkpoint-2"
-    names = {path.name for path in folder.rglob("*") if path.is_file()} - {SEAL}
+    home = Path(run.trainer.args.output_dir)
+    older, newer = home / "checkpoint-2", home / "checkpoint-4"
+    found = {path.name for path in newer.rglob("*") if path.is_file()}
     assert {"model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth",
-            "trainer_state.json", "run_state.json", "config.json"} <= names  # fmt: skip
-    for name in names:
-        for damage in DAMAGES.values():
-            before = (folder / name).read_bytes()
-            damage(folder / name)
-            assert str(fault(folder, "run")).startswith(name), name
-            if (folder / name).is_dir():
-                (folder / name).rmdir()
-            (folder / name).write_bytes(before)
-            assert fault(folder, "run") is None
+            "trainer_state.json", "run_state.json", "config.json", SEAL} <= found  # fmt: skip
+    for name in found:
+        for kind, damage in DAMAGES.items():
+            before = (newer / name).read_bytes()
+            damage(newer / name)
+            answer = newest_whole(home, "run")
+            assert answer.path == older, (name, kind)
+            assert answer.skipped[0].startswith("checkpoint-4: "), (name, kind)
+            if (newer / name).is_dir():
+                (newer / name).rmdir()
+            (newer / name).write_bytes(before)
+    assert newest_whole(home, "run") == checkpoint.Found(newer, [])
+
+
+def test_a_glance_reads_no_file_and_sees_what_is_missing(tmp_path):
+    folder = write(tmp_path, 1)
+    flip(folder / "optimizer.pt")
+    assert fault(folder, "run", glance=True) is None
+    truncate(folder / "optimizer.pt")
+    assert "bytes instead of" in fault(folder, "run", glance=True)
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path):
@@ -134,64 +159,6 @@ def test_the_newest_is_told_by_number(tmp_path):
     ]  # fmt: skip
     assert [checkpoint.step_of(path) for path in checkpoint.checkpoints(tmp_path)] == [100, 20, 9]
     assert checkpoint.checkpoints(tmp_path / "missing") == []
-
-
-def test_it_has_no_name_before_it_is_sealed(tmp_path, monkeypatch):
-    """A kill at any moment of sealing leaves nothing that looks like a checkpoint."""
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(checkpoint.os, "fsync", killed)
-    with pytest.raises(KeyboardInterrupt):
-        write(tmp_path, 4)
-    assert checkpoint.checkpoints(tmp_path) == []
-    checkpoint.remove_debris(tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_unverified_one_of_the_same_step_is_replaced(tmp_path):
-    flip(write(tmp_path, 4) / "optimizer.pt")
-    assert fault(write(tmp_path, 4, files={"a": b"b"}), "run") is None
-    assert {p.name for p in (tmp_path / "checkpoint-4").iterdir()} == {"a", SEAL}
-
-
-def test_only_debris_is_removed(tmp_path):
-    write(tmp_path, 3)
-    (tmp_path / "notes").mkdir()
-    (tmp_path / ".tmp-checkpoint-4" / "checkpoint-4").mkdir(parents=True)
-    checkpoint.remove_debris(tmp_path)
-    checkpoint.remove_debris(tmp_path / "missing")
-    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-3", "notes"}
-
-
-@pytest.mark.parametrize(
-    ("keep", "best", "kept"),
-    [
-        (None, None, {1, 2, 3, 4}),
-        (1, None, {4}),
-        (2, None, {3, 4}),
-        (1, 2, {2, 4}),
-        (2, 2, {2, 4}),
-        (3, 1, {1, 3, 4}),
-        (2, 4, {3, 4}),
-        (9, 1, {1, 2, 3, 4}),
-        (2, 7, {3, 4}),  # the best is gone
-    ],
-)
-def test_rotation_keeps_the_best_and_the_newest(tmp_path, keep, best, kept):
-    for step in (1, 2, 3, 4):
-        write(tmp_path, step)
-    named = None if best is None else str(tmp_path / f"checkpoint-{best}")
-    checkpoint.rotate(tmp_path, keep, named)
-    assert {checkpoint.step_of(path) for path in checkpoint.checkpoints(tmp_path)} == kept
-
-
-def test_room_is_asked_for_before_it_is_used(tmp_path):
-    checkpoint.require_space(tmp_path, 1000)
-    free = shutil.disk_usage(tmp_path).free
-    with pytest.raises(CheckpointError, match=r"no room for a checkpoint: \d+ MB needed, \d+ MB"):
-        checkpoint.require_space(tmp_path, free * 2)
 
 
 def test_the_size_is_that_of_all_files(tmp_path):

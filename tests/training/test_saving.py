@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lmkit.errors import CheckpointError
+from lmkit.errors import CheckpointError, GuardStopError
 from lmkit.training import checkpoint
+from lmkit.training.saving import last_good, not_finite
 
 
 def losses(run):
@@ -79,12 +80,89 @@ def test_the_best_is_kept_and_named_by_its_own_name(toy_run):
         assert torch.equal(one, other)
 
 
-def fail_after(monkeypatch, run, step):
+SCORED = {
+    "save_strategy": "steps", "eval_strategy": "steps", "load_best_model_at_end": True,
+    "metric_for_best_model": "loss", "greater_is_better": False, "max_steps": 8,
+}  # fmt: skip
+
+
+def test_trainer_deletes_no_checkpoint_at_the_end(toy_run):
+    """It would delete the last one, the only one to make the run longer from."""
+    run = toy_run(**SCORED, save_total_limit=1, decided={"save_steps": 2, "eval_steps": 2})
+    scores = iter([1.0, 0.5, 2.0, 3.0])
+    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    run.trainer.train()
+    assert {path.name for path in home(run).iterdir()} == {"checkpoint-4", "checkpoint-8"}
+
+
+def test_only_what_is_saved_can_be_the_best(toy_run):
+    run = toy_run(**SCORED, decided={"save_steps": 4, "eval_steps": 2})
+    scores = iter([0.1, 0.5, 0.2, 3.0])
+    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    run.trainer.train()
+    assert (run.trainer.state.best_metric, run.trainer.state.best_global_step) == (0.5, 4)
+    assert run.trainer.state.best_model_checkpoint == str(home(run) / "checkpoint-4")
+
+
+def test_the_best_whose_save_failed_is_not_the_best(toy_run, monkeypatch, caplog):
+    run = toy_run(**SCORED, decided={"save_steps": 2, "eval_steps": 2})
+    run.trainer.on_save_error = "continue"
+    scores = iter([1.0, 0.1, 0.9, 3.0])
+    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    fail_after(monkeypatch, run, 4, 5)
+    run.trainer.train()
+    assert "checkpoint-4 could not be written" in caplog.text
+    assert (run.trainer.state.best_metric, run.trainer.state.best_global_step) == (0.9, 6)
+    reopened = toy_run("x", max_steps=8)
+    reopened.trainer.reopen(str(home(run) / "checkpoint-6"))
+    for one, other in zip(run.model.parameters(), reopened.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_weight_that_is_not_finite_is_named(value, dtype):
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2)).to(dtype)
+    model.register_parameter("empty", torch.nn.Parameter(torch.zeros(0)))
+    assert not_finite(model) is None
+    with torch.no_grad():
+        model[1].weight[1, 2] = value
+    assert not_finite(model) == "1.weight"
+
+
+@pytest.mark.parametrize("on_save_error", ["stop", "continue"])
+def test_weights_that_are_not_finite_are_not_saved(toy_run, monkeypatch, on_save_error):
+    run = toy_run(**SAVING, save_total_limit=1)
+    run.trainer.on_save_error = on_save_error
+    original = run.trainer.create_optimizer().step
+
+    def step(*args, **kwargs):
+        original(*args, **kwargs)
+        if run.trainer.state.global_step == 3:
+            with torch.no_grad():
+                run.model.transformer.h[1].mlp.c_fc.bias[0] = torch.inf
+
+    monkeypatch.setattr(run.trainer.optimizer, "step", step)
+    told = r"after step 4 the weights in transformer.h.1.mlp.c_fc.bias .* is .*/checkpoint-2\. Try"
+    with pytest.raises(GuardStopError, match=told):
+        run.trainer.train()
+    assert {path.name for path in home(run).iterdir()} == {"checkpoint-2"}
+
+
+def test_what_is_torn_is_not_called_good(toy_run):
+    run = toy_run(**SAVING)
+    run.trainer.train()
+    (home(run) / "checkpoint-6" / "optimizer.pt").unlink()
+    assert last_good(home(run)) == f"The last good checkpoint is {home(run)}/checkpoint-4."
+    assert last_good(home(run) / "none") == "There is no checkpoint yet."
+
+
+def fail_after(monkeypatch, run, step, until=100):
     """Let the disk fill up while the optimizer of that step is written."""
     original = run.trainer._save_optimizer_and_scheduler
 
     def full(folder):
-        if run.trainer.state.global_step >= step:
+        if step <= run.trainer.state.global_step < until:
             raise OSError(28, "No space left on device")
         original(folder)
 
@@ -107,6 +185,22 @@ def test_a_failed_save_may_be_passed_over(toy_run, monkeypatch, caplog):
     assert run.trainer.state.global_step == 6
     assert {path.name for path in home(run).iterdir()} == {"checkpoint-2"}
     assert "could not be written" in caplog.text
+
+
+def test_torch_does_not_say_that_the_disk_is_full(toy_run, monkeypatch):
+    run = toy_run(**SAVING)
+    real = shutil.disk_usage
+
+    def full(folder):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=0))
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos\nframe #0")
+
+    monkeypatch.setattr(run.trainer, "_save_optimizer_and_scheduler", full)
+    with pytest.raises(
+        CheckpointError, match=r"unexpected pos \(0\.\d MB needed, 0\.0 MB free\)\."
+    ):
+        run.trainer.train()
+    assert list(home(run).iterdir()) == []
 
 
 def test_too_little_space_is_said_before_it_is_used(toy_run, monkeypatch):
