@@ -21,7 +21,7 @@ from lmkit.data.stdlib_chat import chat_rows, preference_rows
 from lmkit.data.stdlib_entities import entity_rows
 from lmkit.data.stdlib_files import SPLITS, library, modules
 from lmkit.data.stdlib_functions import summary_rows
-from lmkit.data.stdlib_pairs import choice_rows, pair_rows
+from lmkit.data.stdlib_pairs import sibling_choice_rows, triple_rows
 from lmkit.data.stdlib_qa import questions
 from lmkit.errors import DataError
 from lmkit.recipe.base import TaskOptions
@@ -182,8 +182,8 @@ _ROWS: dict[str, Callable[[str], Iterator[Row]]] = {
     "masked_lm": _text_rows,
     "classification": _labelled_rows,
     "ner": _entity_rows,
-    "embedding": pair_rows,
-    "multiple_choice": choice_rows,
+    "embedding": triple_rows,
+    "multiple_choice": sibling_choice_rows,
     "seq2seq": summary_rows,
     "qa": _question_rows,
     "chat": chat_rows,
