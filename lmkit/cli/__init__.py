@@ -17,6 +17,7 @@ from lmkit import __version__, worker
 from lmkit.cli import data, doctor, eval, export, finetune, generate, predict, pretrain, recipes
 from lmkit.cli.options import Quiet
 from lmkit.errors import LmkitError
+from lmkit.secrets import without_secrets
 
 DEFECT = 1
 MENDABLE = 2
@@ -106,6 +107,18 @@ def run(arguments: Sequence[str]) -> tuple[int, str]:
     return 0, ""
 
 
+def _defect(error: BaseException) -> tuple[int, str]:
+    """The exit code, and what to report; a panic is of the Rust of a tokenizer, by its patterns."""
+    if type(error).__name__ == "PanicException":  # no module gives the class
+        return MENDABLE, (
+            f"the tokenizer fails on a text ({error}); take another one (tokenizer.source), or "
+            "mend the patterns of its tokenizer.json"
+        )
+    import traceback
+
+    return DEFECT, f"{''.join(traceback.format_exception(error))}{REPORT}"
+
+
 def _usage(error: typer.TyperException) -> str:
     """What is wrong with the command line, and whose `--help` tells what is right."""
     context = getattr(error, "ctx", None)
@@ -131,12 +144,10 @@ def main() -> None:
     code, text = DEFECT, ""
     try:
         code, text = run(sys.argv[1:])
-    except BaseException:  # noqa: BLE001 - the one place where a defect ends
-        import traceback
-
-        text = f"{traceback.format_exc()}{REPORT}"
+    except BaseException as error:  # noqa: BLE001 - the one place where a defect ends
+        code, text = _defect(error)
     with suppress(BrokenPipeError):
-        code = worker.leave(code, text)
+        code = worker.leave(code, without_secrets(text))
     try:
         sys.stdout.flush()
     except BrokenPipeError:

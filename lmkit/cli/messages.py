@@ -4,17 +4,18 @@ import logging
 import sys
 from contextlib import suppress
 
+from lmkit.secrets import without_secrets
 from lmkit.worker import is_first
 
 
 class StandardError(logging.Handler):
-    """The bare text of a message, written to whatever `sys.stderr` is at that moment."""
+    """The bare text of a message without secrets, written to what `sys.stderr` is by then."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message; a warning says that it is one."""
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
         with suppress(BrokenPipeError):  # nobody reads any more: nothing to tell
-            sys.stderr.write(f"{prefix}{self.format(record)}\n")
+            sys.stderr.write(f"{prefix}{without_secrets(self.format(record))}\n")
 
 
 def start_logging() -> None:

@@ -99,6 +99,7 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
         from lmkit import launch, worker
         from lmkit.recipe.load import load_recipe
         from lmkit.recipe.run_options import RunOptions
+        from lmkit.secrets import without_secrets
 
         options = RunOptions(
             verb=verb,
@@ -108,7 +109,7 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
             dry_run=dry_run,
             as_json=as_json,
             quiet=quiet,
-            command=shlex.join(["lmkit", *context.obj]),
+            command=without_secrets(shlex.join(["lmkit", *context.obj])),
         )
         loaded = load_recipe(recipe, overrides or (), output)
         options.check_task(loaded.task)

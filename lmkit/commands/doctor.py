@@ -19,6 +19,7 @@ import torch
 from lmkit import __version__
 from lmkit.data.cache import cache_dir
 from lmkit.models.device import default_device
+from lmkit.secrets import without_secrets
 from lmkit.training.hardware import choose_compile, choose_precision, find_compiler
 
 PACKAGES = ("torch", "transformers", "datasets", "tokenizers", "accelerate", "evaluate", "pydantic")
@@ -150,7 +151,12 @@ def _cache(folder: Path) -> Findings:
 
 def _hub(endpoint: str) -> Findings:
     """Whether the hub answers within `HUB_SECONDS`; any answer counts, for it came from there."""
-    found: Findings = {"endpoint": endpoint, "reachable": False, "problem": "", "seconds": None}
+    found: Findings = {
+        "endpoint": without_secrets(endpoint),
+        "reachable": False,
+        "problem": "",
+        "seconds": None,
+    }
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         return found | {"problem": "not asked: HF_HUB_OFFLINE is set"}
     answer: Findings = {"problem": f"no answer within {HUB_SECONDS:.0f} s"}

@@ -63,6 +63,9 @@ _WIDE = {  # the longer marks first: UTF-32's little-endian mark begins with UTF
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+# A file that unpacks to more than this, and to more than so many times its own bytes, is no data
+# but a bomb: text packs to a third or a tenth, logs to a fiftieth.
+_BOMB_BYTES, _BOMB_RATIO = 64 << 20, 300
 _SNIFFED = 8192  # bytes looked at to tell text from other things
 
 
@@ -121,16 +124,16 @@ def open_bytes(file: DataFile) -> Iterator[BinaryIO]:
     """The decompressed bytes of a file, as a stream.
 
     Raises:
-        DataError: the file is gone, may not be read, or its compressed data is damaged or cut off.
+        DataError: the file is gone, may not be read, or its compressed data is damaged or cut off,
+            or unpacks without bound.
     """
     try:
         with file.path.open("rb") as raw:
             if file.compression == ".gz":
                 with gzip.GzipFile(fileobj=raw) as unpacked:
-                    yield cast("BinaryIO", unpacked)
+                    yield _bounded(file, raw, cast("io.RawIOBase", unpacked))
             elif file.compression == ".zst":
-                with io.BufferedReader(_Zstandard(raw), 1 << 17) as unpacked_zst:
-                    yield cast("BinaryIO", unpacked_zst)
+                yield _bounded(file, raw, _Zstandard(raw))
             elif file.end is not None and file.kind != "parquet":
                 raw.seek(file.begin)
                 with io.BufferedReader(_Piece(raw, file.end - file.begin), 1 << 17) as piece:
@@ -175,6 +178,34 @@ def _expected(file: DataFile) -> str:
     return "text" if file.kind == "text" else f"{file.kind} text"
 
 
+def _bounded(file: DataFile, raw: BinaryIO, unpacked: io.RawIOBase) -> BinaryIO:
+    return cast("BinaryIO", io.BufferedReader(_Bounded(file, raw, unpacked), 1 << 17))
+
+
+class _Bounded(io.RawIOBase):
+    """Unpacked bytes, as long as they are in some proportion to the packed ones."""
+
+    def __init__(self, file: DataFile, raw: BinaryIO, unpacked: io.RawIOBase) -> None:
+        self._file, self._raw, self._unpacked = file, raw, unpacked
+        self._size = 0
+
+    def readable(self) -> bool:
+        """It can be read; nothing else."""
+        return True
+
+    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
+        """Fill `buffer`; 0 at the end."""
+        size = self._unpacked.readinto(buffer) or 0
+        self._size += size
+        if self._size > _BOMB_BYTES and self._size > _BOMB_RATIO * self._raw.tell():
+            raise DataError(
+                f"{self._file}: unpacks to more than {_BOMB_RATIO} times its size "
+                f"({self._size >> 20} MB so far), like a file made to fill a memory; if it is "
+                "meant, unpack it yourself and name the unpacked file"
+            )
+        return size
+
+
 class _Piece(io.RawIOBase):
     """The next `size` bytes of a stream."""
 
@@ -210,7 +241,7 @@ class _Zstandard(io.RawIOBase):
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
         """Fill `buffer` from the next frames; 0 at the end of the last whole one."""
         while not self._output:
-            self._input = self._input or self._raw.read(1 << 14)
+            self._input = self._input or self._raw.read(1 << 12)  # of a bomb 128 MB
             if not self._input:
                 if self._begun:
                     raise EOFError("the last frame is not complete")

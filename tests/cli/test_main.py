@@ -59,6 +59,8 @@ def probe(
         ("raise OSError(errno.ENOSPC, 'No space left', 'f.bin')", 2, "f.bin: No space left\n"),
         ("raise typer.Exit(5)", 5, ""),
         ("raise MemoryError", 2, None),
+        ("raise type('PanicException', (BaseException,), {})('retry-limit')", 2, None),
+        ("raise errors.HubError('https://me:sesame@hub.org: no')", 2, "https://***@hub.org: no\n"),
     ],
 )
 def test_exit_codes_and_texts(body: str, code: int, told: str | None) -> None:

@@ -29,6 +29,15 @@ def test_plain_text_on_standard_error(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr() == ("", "read a.txt\nwarning: odd\n")
 
 
+def test_no_secret_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "open sesame")
+    start_logging()
+    logging.getLogger("lmkit.hub").warning("the hub says: %s", "no such token: open sesame")
+    assert capsys.readouterr().err == "warning: the hub says: no such token: ***\n"
+
+
 def test_hushed(capsys: pytest.CaptureFixture[str]) -> None:
     start_logging()
     hush()

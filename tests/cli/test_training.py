@@ -67,6 +67,14 @@ def test_options_are_handed_on(cli, recipe: Path, runs: list[tuple[Any, RunOptio
     )
 
 
+def test_the_recorded_command_holds_no_secret(
+    cli, recipe: Path, runs: list[tuple[Any, RunOptions]]
+) -> None:
+    token = "hf_" + "aB3" * 11
+    cli("pretrain", recipe, "--set", f"output_dir={token}")
+    assert runs[0][1].command == f"lmkit pretrain {recipe} --set output_dir=***"
+
+
 def test_a_summary_for_people(cli, recipe: Path, runs: list[tuple[Any, RunOptions]]) -> None:
     ended = cli("--quiet", "finetune", recipe)
     assert ended.out == "shown: {'step': 3}\n"

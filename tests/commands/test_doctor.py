@@ -75,6 +75,10 @@ def test_the_hub_is_not_asked_offline() -> None:
     assert doctor._hub(doctor.HUB)["problem"] == "not asked: HF_HUB_OFFLINE is set"
 
 
+def test_no_password_of_the_hub_is_shown() -> None:
+    assert "sesame" not in str(doctor._hub("http://me:sesame@localhost:1"))
+
+
 def test_a_hub_that_answers(monkeypatch: pytest.MonkeyPatch, server: str) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE")
     assert doctor._hub(server)["reachable"]

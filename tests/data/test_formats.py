@@ -133,3 +133,21 @@ def test_binary_content_is_refused_with_the_byte(tmp_path):
 
 def test_text_passes(tmp_path):
     sniff(data_file(tmp_path / "a.txt"), "Grüße".encode())
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr("lmkit.data.formats._BOMB_BYTES", 1 << 20)
+    content = b"a" * (32 << 20)
+    packed = gzip.compress(content, 9) if suffix == ".gz" else zstandard.compress(content, 19)
+    assert len(packed) < 40_000
+    file = write(tmp_path / f"a.jsonl{suffix}", packed)
+    with pytest.raises(DataError, match=r"unpacks to more than 300 times its size \(\d+ MB so far"):
+        read(file)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_small_file_may_pack_well(tmp_path, suffix):
+    content = b"a" * (4 << 20)
+    packed = gzip.compress(content, 9) if suffix == ".gz" else zstandard.compress(content, 19)
+    assert read(write(tmp_path / f"a.txt{suffix}", packed)) == content
