@@ -173,13 +173,13 @@ def _wordlevel(section: TokenizerTraining, texts: Iterator[str], special: list[s
     if section.lowercase:
         backend.normalizer = normalizers.Lowercase()
     backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    trainer = trainers.WordLevelTrainer(
-        vocab_size=section.vocab_size,
-        min_frequency=section.min_frequency,
-        special_tokens=special,
-        show_progress=False,
-    )
-    backend.train_from_iterator(texts, trainer)
+    # `tokenizers`' own trainer counts a special token that a text spells out twice over
+    counts = _count(backend, texts)
+    often = [w for w in counts if counts[w] >= section.min_frequency and w not in special]
+    often.sort(key=lambda word: (-counts[word], word))
+    names = [*special, *often[: section.vocab_size - len(special)]]
+    vocabulary = {name: index for index, name in enumerate(names)}
+    backend.model = models.WordLevel(vocabulary, unk_token=_unknown(special))
     return backend
 
 

@@ -171,7 +171,7 @@ def test_wordpiece_holds_words_that_occur_often():
 
 
 def test_a_token_is_a_word_as_white_space_sets_it_apart():
-    texts = ["a rare <unk> word , a @-@ b a\n", "a word , a"]
+    texts = ["a rare <unk> word , a @-@ b a\n", "a word , <unk> b a <unk>"]
     made = trained("wordlevel", texts=texts, vocab_size=100)
     counts = Counter(word for text in texts for word in text.split() if word != "<unk>")
     often = sorted((word for word in counts if counts[word] > 1), key=lambda w: (-counts[w], w))
