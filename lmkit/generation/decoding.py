@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from lmkit.generation.batching import left_padded
+from lmkit.generation.cache import with_room
 from lmkit.generation.continuation import Continuation
 from lmkit.generation.sampling import Chooser, Strategy
 from lmkit.models.inspecting import POSITIONS_AFTER_PADDING
@@ -70,7 +71,9 @@ class CausalDecoder:
         cache: Any = None
         while True:
             outputs = self.model(**self._inputs(ids, positions, mask if padded else None, cache))
-            cache = outputs.past_key_values
+            cache = (
+                outputs.past_key_values if cache is not None else with_room(outputs.past_key_values)
+            )
             tokens = chooser.choose(outputs.logits[:, -1].float())  # (B,)
             for row, token in zip(rows, tokens.tolist(), strict=True):
                 row.push(token, self.ends)
