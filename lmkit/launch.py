@@ -1,28 +1,24 @@
 """Start the same command again in several processes, and end as they ended.
 
-`lmkit pretrain ... --processes 4` becomes torch's elastic agent with four times `python -m lmkit
-pretrain ...`; there is no second parser. Three things the agent does not do are done here, through
-a private folder that every worker finds in the environment: a worker notes its pid there, so that
-signals reach the workers and leave the agent alone (SIGUSR1 would kill it); it leaves its exit code
-and error text there, for the agent knows only "failed"; and after a signal no worker is started
-again. Nothing here imports torch: the number of GPUs is asked of the driver.
+`lmkit pretrain ... --processes 4` becomes four times `python -m lmkit pretrain ...`; there is no
+second parser. `lmkit.supervise` watches them: torch's elastic agent dies of SIGUSR1, ends workers
+before they have saved, and tells code 1 whatever happened. Nothing here imports torch: the number
+of GPUs is asked of the driver.
 """
 
 import importlib.util
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
+from lmkit import worker
 from lmkit.errors import UsageError
-from lmkit.worker import FOLDER, FORWARDED, is_worker, words
+from lmkit.supervise import Place, supervise
 
 DRIVER_SECONDS = 20  # a cold nvidia-smi loads the driver, which takes seconds on a large machine
 
@@ -88,13 +84,19 @@ def count_gpus() -> int:
 def launch_if_asked(asked: Processes, arguments: Sequence[str]) -> int | None:
     """Run `lmkit ARGUMENTS` in several processes if that is asked for, and wait for them.
 
+    Where `srun` or `mpirun` started several processes and nothing is asked for, this one becomes
+    one of them.
+
     Returns:
         The exit code; None where this process shall do the work itself.
 
     Raises:
-        UsageError: the number asked for is not what the launcher above us started.
+        UsageError: the number asked for is not what the launcher above us started, or more than
+            there are GPUs.
     """
-    if is_worker():
+    if not worker.is_worker():
+        _follow(asked)
+    if worker.is_worker():
         world = int(os.environ.get("WORLD_SIZE", "1"))
         if asked.processes is not None and asked.processes * asked.nodes != world:
             raise UsageError(
@@ -102,74 +104,44 @@ def launch_if_asked(asked: Processes, arguments: Sequence[str]) -> int | None:
                 "leave --processes to it"
             )
         return None
-    processes = asked.processes or max(1, count_gpus())
+    gpus = count_gpus()
+    processes = asked.processes or max(1, gpus)
+    if 0 < gpus < processes:
+        raise UsageError(
+            f"--processes {processes}: this machine has {gpus} GPUs, and each process needs one; "
+            f"use at most {gpus}, or CUDA_VISIBLE_DEVICES= for the CPU"
+        )
     if processes == 1 and asked.nodes == 1 and asked.max_restarts == 0:
         return None
-    with tempfile.TemporaryDirectory(prefix="lmkit-launch-") as folder:
-        return _run(_agent(asked, processes, arguments), Path(folder), processes)
-
-
-def _agent(asked: Processes, processes: int, arguments: Sequence[str]) -> list[str]:
-    """The command of torch's elastic agent, which starts and watches the workers."""
-    if asked.rendezvous is None:
-        meeting = ["--standalone"]
-    else:
-        # torch's default rendezvous guesses which machine is the host by its name and hangs where
-        # that does not resolve; the static one is told
+    meeting = None
+    if asked.rendezvous is not None:
         host, _, port = asked.rendezvous.rpartition(":")
-        meeting = [
-            *("--nnodes", str(asked.nodes), "--node-rank", str(asked.node_rank)),
-            *("--master-addr", host, "--master-port", port),
-        ]
-    return [
-        *(sys.executable, "-m", "lmkit.training.agent", *meeting),
-        *("--nproc-per-node", str(processes), "--max-restarts", str(asked.max_restarts)),
-        *("-m", "lmkit", *arguments),
-    ]
+        meeting = (host, int(port))
+    place = Place(processes, asked.nodes, asked.node_rank, meeting)
+    command = [sys.executable, "-m", "lmkit", *arguments]
+    with tempfile.TemporaryDirectory(prefix="lmkit-launch-") as folder:
+        return supervise(command, place, Path(folder), asked.max_restarts)
 
 
-def _run(command: list[str], folder: Path, processes: int) -> int:
-    """Start the agent, pass signals on to the workers, and give the code they left."""
-    environment = os.environ | {FOLDER: str(folder)}
-    # without this the agent sets one thread and says so in a banner
-    environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
-    received: list[int] = []
+def _follow(asked: Processes) -> None:
+    """Be one of the processes that `srun` or `mpirun` started, unless they are machines of ours.
 
-    def forward(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's signature
-        received.append(number)
-        (folder / "stop").touch()
-        workers = [int(path.name.removeprefix("pid-")) for path in folder.glob("pid-*")]
-        for worker in workers:
-            with suppress(ProcessLookupError):
-                os.kill(worker, number)
-        if not workers:
-            with suppress(ProcessLookupError):
-                os.killpg(agent.pid, signal.SIGTERM)
-
-    # a session of its own, so that Ctrl-C in the terminal does not reach the agent
-    agent = subprocess.Popen(command, env=environment, start_new_session=True)
-    before = {number: signal.signal(number, forward) for number in FORWARDED}
-    try:
-        code = agent.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    return _verdict(folder, code, received, processes)
-
-
-def _verdict(folder: Path, agent_code: int, received: Sequence[int], processes: int) -> int:
-    """The exit code of the first worker that failed in the last round, its text told once.
-
-    Where every worker of the round has left a word of success, nothing that befell one of them
-    while its interpreter ended makes a failure of it.
+    Raises:
+        UsageError: each of them would start a run of its own, or they do not know where to meet.
     """
-    left = words(folder)
-    failed = [word for word in left if word.round == left[-1].round and word.code != 0]
-    if failed:
-        if failed[0].text:
-            sys.stderr.write(failed[0].text + "\n")
-        return failed[0].code
-    if received:
-        return 128 + received[0]
-    done = [word for word in left if word.round == left[-1].round]
-    return 0 if agent_code == 0 or len(done) == processes else 1
+    found = worker.other_launcher()
+    if found is None or asked.nodes > 1:
+        return
+    name, variables = found
+    if asked.processes is not None:
+        raise UsageError(
+            f"--processes {asked.processes}: {name} has already started "
+            f"{variables['WORLD_SIZE']} processes; leave --processes to it, or let it start one a "
+            "machine and say --nodes, --node-rank and --rendezvous"
+        )
+    if "MASTER_ADDR" not in os.environ | variables:
+        raise UsageError(
+            f"{name} has started processes on several machines: export MASTER_ADDR, the address "
+            "of the first of them"
+        )
+    worker.adopt(variables)

@@ -1,48 +1,17 @@
-"""Several processes: how many, with which command, and that codes and signals survive."""
+"""Several processes: how many, where, and with which command."""
 
 import json
 import os
-import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lmkit import launch, worker
+from lmkit import launch
 from lmkit.errors import UsageError
 from lmkit.launch import Processes
-
-# A worker as `lmkit.cli.main` makes one: it joins, is stopped by a signal or ends, and leaves.
-WORKER = """
-import signal, sys, time
-from lmkit import worker
-def stopped(number, frame):
-    sys.exit(worker.leave(128 + number, f"stopped by {number}"))
-for number in worker.FORWARDED:
-    signal.signal(number, stopped)
-worker.join()
-"""
-
-# An agent that starts one process for each piece of code, and ends with 1 if any of them failed.
-AGENT = """
-import subprocess, sys
-workers = [subprocess.Popen([sys.executable, "-c", code]) for code in sys.argv[1:]]
-sys.exit(any([worker.wait() for worker in workers]))
-"""
-
-
-def ends(code: int, text: str, after: float = 0.0) -> str:
-    return f"{WORKER}\ntime.sleep({after}); sys.exit(worker.leave({code}, {text!r}))"
-
-
-def agent_of(*workers: str) -> list[str]:
-    return [sys.executable, "-c", AGENT, *workers]
-
-
-def launched(monkeypatch: pytest.MonkeyPatch, *workers: str) -> int | None:
-    monkeypatch.setattr(launch, "_agent", lambda *_: agent_of(*workers))
-    return launch.launch_if_asked(Processes(processes=len(workers) + 1), ["pretrain", "x"])
+from lmkit.supervise import Place
 
 
 def test_one_process_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,19 +32,68 @@ def test_a_number_that_the_launcher_above_does_not_have(monkeypatch: pytest.Monk
         launch.launch_if_asked(Processes(processes=4), ["pretrain", "x"])
 
 
-def test_the_agent_runs_the_same_command() -> None:
-    command = launch._agent(Processes(max_restarts=2), 3, ["pretrain", "x", "--processes", "3"])
-    assert command[1:] == [
-        *("-m", "lmkit.training.agent", "--standalone", "--nproc-per-node", "3"),
-        *("--max-restarts", "2", "-m", "lmkit", "pretrain", "x", "--processes", "3"),
-    ]
+@pytest.fixture
+def asked_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Place, int]]:
+    """What the supervisor was asked for; nothing is started."""
+    asked: list[tuple[list[str], Place, int]] = []
+
+    def supervise(command: list[str], place: Place, folder: Path, restarts: int) -> int:
+        asked.append((command, place, restarts))
+        return 7
+
+    monkeypatch.setattr(launch, "supervise", supervise)
+    return asked
 
 
-def test_several_machines_are_told_where_they_meet() -> None:
-    asked = Processes(processes=1, nodes=2, node_rank=1, rendezvous="10.0.0.1:29500")
-    command = launch._agent(asked, 1, ["pretrain", "x"])
-    for option in ("--nnodes 2", "--node-rank 1", "--master-addr 10.0.0.1", "--master-port 29500"):
-        assert option in " ".join(command)
+def test_the_same_command_is_run(asked_of: list[tuple[list[str], Place, int]]) -> None:
+    words = ["pretrain", "x", "--processes", "3"]
+    assert launch.launch_if_asked(Processes(3, max_restarts=2), words) == 7
+    assert asked_of == [([sys.executable, "-m", "lmkit", *words], Place(3), 2)]
+
+
+def test_several_machines_are_told_where_they_meet(
+    asked_of: list[tuple[list[str], Place, int]],
+) -> None:
+    launch.launch_if_asked(Processes(1, 2, 1, "10.0.0.1:29500"), ["pretrain", "x"])
+    assert asked_of[0][1] == Place(1, 2, 1, ("10.0.0.1", 29500))
+
+
+def test_no_more_processes_than_gpus(
+    monkeypatch: pytest.MonkeyPatch, asked_of: list[tuple[list[str], Place, int]]
+) -> None:
+    monkeypatch.setattr(launch, "count_gpus", lambda: 2)
+    with pytest.raises(UsageError, match="--processes 3: this machine has 2 GPUs"):
+        launch.launch_if_asked(Processes(3), ["pretrain", "x"])
+    launch.launch_if_asked(Processes(), ["pretrain", "x"])
+    assert asked_of[0][1] == Place(2)  # one a GPU
+
+
+@pytest.fixture
+def srun(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As the second of two processes of srun."""
+    before = dict(os.environ)
+    os.environ |= {"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "2", "SLURM_LOCALID": "0"}
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_a_process_of_srun_becomes_a_worker(srun: None) -> None:
+    with pytest.raises(UsageError, match=r"srun .* several machines: export MASTER_ADDR"):
+        launch.launch_if_asked(Processes(), ["pretrain", "x"])
+    os.environ["SLURM_JOB_NODELIST"] = "a[1-2]"
+    with pytest.raises(UsageError, match="--processes 4: srun has already started 2 processes"):
+        launch.launch_if_asked(Processes(4), ["pretrain", "x"])
+    assert launch.launch_if_asked(Processes(), ["pretrain", "x"]) is None
+    assert os.environ["RANK"] == "1"
+    assert os.environ["MASTER_ADDR"] == "a1"
+
+
+def test_srun_may_start_our_launcher_on_each_machine(
+    srun: None, asked_of: list[tuple[list[str], Place, int]]
+) -> None:
+    launch.launch_if_asked(Processes(4, 2, 1, "a1:29500"), ["pretrain", "x"])
+    assert asked_of[0][1] == Place(4, 2, 1, ("a1", 29500))
 
 
 @pytest.mark.parametrize(
@@ -123,52 +141,10 @@ def with_cuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(launch.importlib.util, "find_spec", lambda _: spec)
 
 
-def test_all_is_well(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    assert launched(monkeypatch, ends(0, ""), ends(0, "")) == 0
-    assert capfd.readouterr().err == ""
-
-
-def test_the_code_and_text_are_those_of_the_first_that_failed(
+@pytest.mark.slow
+def test_the_real_command(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert launched(monkeypatch, ends(1, "later", after=0.5), ends(3, "the guard")) == 3
-    assert capfd.readouterr().err == "the guard\n"
-
-
-def test_a_worker_that_said_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert launched(monkeypatch, "import os, signal; os.kill(os.getpid(), signal.SIGKILL)") == 1
-
-
-def test_an_interpreter_that_breaks_after_all_was_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = ends(0, "")
-    breaks = f"{WORKER}\nimport os\nworker.leave(0, '')\nos.abort()"
-    for workers, code in (((done, breaks), 0), ((breaks, "import os; os.abort()"), 1)):
-        monkeypatch.setattr(launch, "_agent", lambda *_, workers=workers: agent_of(*workers))
-        assert launch.launch_if_asked(Processes(processes=2), ["pretrain", "x"]) == code
-
-
-@pytest.mark.parametrize("number", worker.FORWARDED)
-def test_signals_reach_the_workers_and_their_code_comes_back(number: int, tmp_path: Path) -> None:
-    ready = tmp_path / "ready"
-    waits = f"{WORKER}\nopen({str(ready)!r}, 'w').close(); time.sleep(60)"
-    code = (
-        "import sys\nfrom lmkit import launch\n"
-        f"launch._agent = lambda *_: {agent_of(waits, waits)!r}\n"
-        "sys.exit(launch.launch_if_asked(launch.Processes(processes=2), []))"
-    )
-    launcher = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 20
-    while not ready.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.3)  # the other worker
-    launcher.send_signal(number)
-    _, told = launcher.communicate(timeout=20)
-    assert launcher.returncode == 128 + number
-    assert told == f"stopped by {number}\n"
-
-
-@pytest.mark.slow
-def test_the_real_agent(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     two = Processes(processes=2)
     assert launch.launch_if_asked(two, ["recipes", "list", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)  # one list: the second process is silent

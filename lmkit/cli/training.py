@@ -103,8 +103,8 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
 
         options = RunOptions(
             verb=verb,
-            resume=resume or worker.is_restart(),
-            overwrite=overwrite and not worker.is_restart(),
+            resume=resume or (worker.has_begun() if overwrite else worker.is_restart()),
+            overwrite=overwrite and not worker.has_begun(),
             allow_changed=tuple(allow_changed or ()),
             dry_run=dry_run,
             as_json=as_json,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lmkit import worker
 from lmkit.errors import RunFolderError
 from lmkit.recipe.load import load_recipe
 from lmkit.recipe.run_options import RunOptions
@@ -99,6 +100,7 @@ def take(claimed: Claim) -> Claim:
         claimed.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RunFolderError(_unwritable(claimed.folder, error)) from error
+    worker.begin()
     return replace(claimed, replaced=(*claimed.replaced, *moved))
 
 

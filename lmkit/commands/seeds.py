@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lmkit import worker
 from lmkit.commands.claim import claim, finished_summary
 from lmkit.commands.resolve import absolute, require_same
 from lmkit.commands.train import run, with_piped_data
@@ -155,6 +156,7 @@ def _begin(recipe: Recipe, options: RunOptions, folder: Path, count: int) -> Pat
     seeds = [recipe.train.seed + number for number in range(count)]
     write_text(folder / "recipe.yaml", dump_recipe(now))
     write_json(folder / MARK, {"seeds": seeds, "replaced": replaced})
+    worker.begin()
     (folder / "summary.json").unlink(missing_ok=True)  # of fewer seeds
     return moved
 
