@@ -20,7 +20,7 @@ _LETTERS = (60, 6_000)  # characters of the code
 def triple_rows(split: str) -> Iterator[Row]:
     """One row a function: `anchor` (its description), `positive` (its code), `negative`, ...
 
-    The negative is the code of another function of the same file, which has most words in common;
+    The negative is the code of another function of the same file, whose words are much the same;
     also `name` and `path`. A file in which only one thing is described is left out.
     """
     for items in _files(split):
