@@ -27,17 +27,16 @@ from lmkit.data.windows import CausalWindows
 from lmkit.errors import ModelError
 from lmkit.evaluation import baselines, perplexity
 from lmkit.labels import IGNORED, SEGMENTS
-from lmkit.models.head import OutputHead
 from lmkit.models.inspecting import probe_length, saved_with_head, vocabulary_size
 from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.causal_lm import CausalLMOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 
 PAD_VALUES = {"input_ids": 0, "labels": IGNORED, SEGMENTS: 0}  # any id will do: nothing sees it
 
 
-class CausalLM(Task[CausalLMOptions]):
+class CausalLM(TokenTask[CausalLMOptions]):
     """Left-to-right language modeling over blocks of a token stream."""
 
     @classmethod
@@ -115,29 +114,14 @@ class CausalLM(Task[CausalLMOptions]):
         width = self.options.block_size if SEGMENTS in features[0] else None
         return pad_batch(features, pad_values=PAD_VALUES, pad_to_multiple=width)
 
-    def attach(self, model: PreTrainedModel) -> None:
-        """Leave out the logits that nobody needs."""
-        self.head = OutputHead(model)
-        self.head.attach()
-
-    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
-        """Give the model its logits back."""
-        self.head.detach()
-
     def tokens(self, batch: Batch) -> int:
         """Every input token but the padding has a label."""
         return self.count(batch)
 
-    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Summed cross-entropy in nats over the predicted tokens of (B, T)."""
-        return self.head.loss(outputs.logits, batch["labels"], label_smoothing)
-
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
         """Summed nll and number of predicted tokens of each window, with its document and bytes."""
-        nll, _ = self.head.score(outputs.logits, batch["labels"])  # (B, T)
         return {
-            "nll": nll.double().sum(1).tolist(),
-            "count": (batch["labels"] != IGNORED).sum(1).tolist(),
+            **super().reduce(outputs, batch),
             "document": batch["document"].tolist(),
             "bytes": batch["bytes"].tolist(),
         }

@@ -9,7 +9,6 @@ import logging
 import math
 from typing import Any
 
-import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit.data.answers import Answers, PackedAnswers, encode_answers
@@ -23,12 +22,11 @@ from lmkit.evaluation.baselines import causal_unigram, targets
 from lmkit.evaluation.interval import bootstrap_ratio
 from lmkit.evaluation.perplexity import perplexity
 from lmkit.labels import IGNORED, SEGMENTS
-from lmkit.models.head import OutputHead
 from lmkit.models.inspecting import usable_positions
 from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.chat import ChatOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +38,7 @@ PREDICTED = {
 }
 
 
-class Chat(Task[ChatOptions]):
+class Chat(TokenTask[ChatOptions]):
     """A causal model that answers in the turns of a chat template."""
 
     def resolve(self, train: Source) -> ChatOptions:
@@ -152,33 +150,12 @@ class Chat(Task[ChatOptions]):
         width = self.options.max_length if SEGMENTS in features[0] else None
         return pad_batch(features, pad_values=PAD_VALUES, pad_to_multiple=width)
 
-    def attach(self, model: PreTrainedModel) -> None:
-        """Leave out the logits that nobody needs."""
-        self.head = OutputHead(model)
-        self.head.attach()
-
-    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
-        """Give the model its logits back."""
-        self.head.detach()
-
     def tokens(self, batch: Batch) -> int:
         """The tokens that are read, padding and uncounted rows left out."""
         if SEGMENTS in batch:
             return super().tokens(batch)
         counted = (batch["labels"] != IGNORED).any(1)  # (B,)
         return int(batch["length"][counted].sum())
-
-    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Summed cross-entropy in nats over the predicted tokens of (B, T)."""
-        return self.head.loss(outputs.logits, batch["labels"], label_smoothing)
-
-    def reduce(self, outputs: Any, batch: Batch) -> Rows:
-        """Summed nll and number of predicted tokens of each conversation."""
-        nll, _ = self.head.score(outputs.logits, batch["labels"])  # (B, T)
-        return {
-            "nll": nll.double().sum(1).tolist(),
-            "count": (batch["labels"] != IGNORED).sum(1).tolist(),
-        }
 
     def metrics(self, rows: Rows) -> Metrics:
         """Loss in nats a predicted token, and its exponential."""

@@ -7,7 +7,6 @@ A.1, arXiv:1810.04805). Shape letters: B sequences of a batch, T tokens, V vocab
 
 from typing import Any
 
-import torch
 from transformers import (
     AutoModelForMaskedLM,
     PreTrainedConfig,
@@ -27,15 +26,14 @@ from lmkit.data.token_parts import tokens_of
 from lmkit.data.windows import MaskedWindows
 from lmkit.evaluation import baselines, perplexity
 from lmkit.labels import IGNORED, SEGMENTS
-from lmkit.models.head import OutputHead
 from lmkit.models.inspecting import saved_with_head
 from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.masked_lm import MaskedLMOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 
 
-class MaskedLM(Task[MaskedLMOptions]):
+class MaskedLM(TokenTask[MaskedLMOptions]):
     """Masked language modeling over blocks `[CLS] ... [SEP]`."""
 
     @classmethod
@@ -109,19 +107,6 @@ class MaskedLM(Task[MaskedLMOptions]):
         if bool(batch["attention_mask"].all()):
             del batch["attention_mask"]  # attention without a mask is faster, and equal
         return batch
-
-    def attach(self, model: PreTrainedModel) -> None:
-        """Leave out the logits of all but the masked positions."""
-        self.head = OutputHead(model)
-        self.head.attach()
-
-    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
-        """Give the model its logits back."""
-        self.head.detach()
-
-    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Summed cross-entropy in nats over the masked tokens of (B, T)."""
-        return self.head.loss(outputs.logits, batch["labels"], label_smoothing)
 
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
         """Of each window: summed nll, masked tokens, how many the likeliest token got right."""

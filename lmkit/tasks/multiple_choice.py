@@ -49,24 +49,19 @@ from lmkit.evaluation.interval import bootstrap_ratio, wilson
 from lmkit.evaluation.text_similarity import choice_baselines
 from lmkit.labels import IGNORED
 from lmkit.models.choosing import log_likelihoods, nll_among, places
-from lmkit.models.head import OutputHead
 from lmkit.models.inspecting import length_limit, saved_with_head
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.multiple_choice import MultipleChoiceOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 
 _SEEN = ("input_ids", "attention_mask")
 
 
-class MultipleChoice(Task[MultipleChoiceOptions]):
+class MultipleChoice(TokenTask[MultipleChoiceOptions]):
     """Questions with answers to choose from."""
 
     best_metric = "accuracy"
     greater_is_better = True
-
-    def __init__(self, options: MultipleChoiceOptions) -> None:
-        super().__init__(options)
-        self.output: OutputHead | None = None  # of a causal model, while it is attached
 
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> MultipleChoiceOptions | None:
@@ -181,14 +176,7 @@ class MultipleChoice(Task[MultipleChoiceOptions]):
     def attach(self, model: PreTrainedModel) -> None:
         """Let a causal model leave out the logits that nobody needs."""
         if self.options.head == "likelihood":
-            self.output = OutputHead(model)
-            self.output.attach()
-
-    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
-        """Give the model its logits back."""
-        if self.output is not None:
-            self.output.detach()
-            self.output = None
+            super().attach(model)
 
     def forward(self, model: PreTrainedModel, batch: Batch) -> torch.Tensor:
         """The scores of each row's answers, (B, C) float32; -inf where a row has no more."""
@@ -207,8 +195,8 @@ class MultipleChoice(Task[MultipleChoiceOptions]):
         states = super().forward(model, given).logits[:, :-1]  # (R, T - 1, V), or states
         wanted = batch["token_type_ids"][:, 1:] == 1
         logits = states[wanted]
-        if self.output is not None:
-            logits = self.output.layer_logits(logits)
+        if self.attached is not None:
+            logits = self.attached.layer_logits(logits)
         scores = log_likelihoods(logits, batch["input_ids"][:, 1:][wanted], wanted)
         if self.options.normalize == "mean":
             return scores / wanted.sum(-1)

@@ -25,11 +25,10 @@ from lmkit.data.tokenizer import tokenizer_fingerprint
 from lmkit.errors import ModelError
 from lmkit.evaluation.interval import bootstrap_ratio, wilson
 from lmkit.labels import IGNORED
-from lmkit.models.head import OutputHead
 from lmkit.models.inspecting import usable_positions
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.preference import PreferenceOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 from lmkit.training.preference_loss import pair_objective
 from lmkit.training.reference import Reference, reference_scores
 
@@ -39,7 +38,7 @@ PAD_VALUES = {
 }  # any id will do: nothing sees it
 
 
-class Preference(Task[PreferenceOptions]):
+class Preference(TokenTask[PreferenceOptions]):
     """A causal model that learns to prefer one answer to another."""
 
     def resolve(self, train: Source) -> PreferenceOptions:
@@ -183,15 +182,6 @@ class Preference(Task[PreferenceOptions]):
             "reference": torch.cat([apart[f"{side}_reference"] for side in SIDES]),
             "labels": apart["labels"],
         }
-
-    def attach(self, model: PreTrainedModel) -> None:
-        """Leave out the logits that nobody needs."""
-        self.head = OutputHead(model)
-        self.head.attach()
-
-    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
-        """Give the model its logits back."""
-        self.head.detach()
 
     def tokens(self, batch: Batch) -> int:
         """The tokens of the answers: those whose log-probabilities count."""

@@ -13,7 +13,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from transformers import (
     AutoModelForSeq2SeqLM,
     PreTrainedConfig,
@@ -31,7 +30,6 @@ from lmkit.evaluation import texts
 from lmkit.evaluation.interval import bootstrap_ratio
 from lmkit.generation.answering import settle_generation, write_answers
 from lmkit.labels import IGNORED
-from lmkit.models.head import OutputHead
 from lmkit.models.inputs import model_inputs
 from lmkit.models.inspecting import saved_with_head, usable_positions
 from lmkit.models.loading import ModelLoader
@@ -43,7 +41,7 @@ from lmkit.models.seq2seq import (
     start_keys,
 )
 from lmkit.recipe.options.seq2seq import Seq2SeqOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 
 logger = logging.getLogger(__name__)
 
@@ -57,10 +55,9 @@ class Inferred:
     texts: list[str] | None  # as generated, (B,); None where none were
 
 
-class Seq2Seq(Task[Seq2SeqOptions]):
+class Seq2Seq(TokenTask[Seq2SeqOptions]):
     """Texts for texts, by an encoder-decoder."""
 
-    head: OutputHead | None = None
     writes = True  # whether `infer` generates
     references: Collection[int] = (1,)  # how many each text of the split is held against
 
@@ -182,16 +179,6 @@ class Seq2Seq(Task[Seq2SeqOptions]):
         pads = {"input_ids": self.pad_id, "labels": IGNORED, "references": IGNORED}
         return pad_batch(features, pad_values=pads, attention_mask=True)
 
-    def attach(self, model: PreTrainedModel) -> None:
-        """Leave out the logits that nobody needs."""
-        self.head = OutputHead(model)
-        self.head.attach()
-
-    def detach(self, model: PreTrainedModel) -> None:  # noqa: ARG002 - the head knows its model
-        """Give the model its logits back."""
-        assert self.head is not None, "attach comes first"
-        self.head.detach()
-
     def forward(self, model: PreTrainedModel, batch: Batch) -> Any:
         """The decoder's outputs over the labels, each position reading those before it."""
         inputs = model_inputs(model, batch)
@@ -207,8 +194,8 @@ class Seq2Seq(Task[Seq2SeqOptions]):
         rows = zip(
             batch["input_ids"].tolist(), batch["attention_mask"].sum(1).tolist(), strict=True
         )
-        if self.head is not None:
-            self.head.detach()  # generating needs the logits
+        if self.attached is not None:
+            self.attached.detach()  # generating needs the logits
         try:
             return write_answers(
                 model, self.tokenizer, [ids[:length] for ids, length in rows],
@@ -216,8 +203,8 @@ class Seq2Seq(Task[Seq2SeqOptions]):
                 num_beams=self.beams,
             )  # fmt: skip
         finally:
-            if self.head is not None:
-                self.head.attach()
+            if self.attached is not None:
+                self.attached.attach()
 
     def while_training(self, metric: str) -> "Seq2Seq":
         """Without generating, unless the recipe or the choice of the best asks for it."""
@@ -230,19 +217,9 @@ class Seq2Seq(Task[Seq2SeqOptions]):
         labels = batch["labels"] != IGNORED  # (B, T)
         return int(batch["attention_mask"][labels.any(1)].sum() + labels.sum())
 
-    def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
-        """Summed cross-entropy in nats over the target tokens of (B, T)."""
-        assert self.head is not None, "attach comes first"
-        return self.head.loss(outputs.logits, batch["labels"], label_smoothing)
-
     def reduce(self, outputs: Inferred, batch: Batch) -> Rows:
         """Of each pair: summed nll, target tokens, and the statistics of its generated text."""
-        assert self.head is not None, "attach comes first"
-        nll, _ = self.head.score(outputs.outputs.logits, batch["labels"])  # (B, T)
-        rows: Rows = {
-            "nll": nll.double().sum(1).tolist(),
-            "count": (batch["labels"] != IGNORED).sum(1).tolist(),
-        }
+        rows = super().reduce(outputs.outputs, batch)
         if outputs.texts is not None:
             packed = ([v for v in row if v != IGNORED] for row in batch["references"].tolist())
             wanted = [unpack(values) for values in packed]
