@@ -8,7 +8,6 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 from transformers import (
-    EarlyStoppingCallback,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     PrinterCallback,
@@ -27,11 +26,13 @@ from lmkit.data.stream_examples import StreamExamples
 from lmkit.errors import CheckpointError
 from lmkit.evaluation.scoring import score
 from lmkit.recipe.sections import Recipe
+from lmkit.recipe.train import TrainSection
 from lmkit.run_folder import RunFolder
 from lmkit.tasks.base import Examples, Task
 from lmkit.training import checkpoint
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import Order
+from lmkit.training.early_stopping import EarlyStopping, stopped_at
 from lmkit.training.memory import keep_freed_memory
 from lmkit.training.processes import Processes, state_arguments
 from lmkit.training.progress import MetricsFile, Teller
@@ -96,7 +97,7 @@ def train_session(session: Session) -> Trained:
     trainer = _trainer(session, signals, found)
     try:
         with signals:
-            if found is None or checkpoint.step_of(found) < int(session.recipe.train.max_steps):
+            if found is None or not _is_last(found, session.recipe.train):
                 trainer.train(resume_from_checkpoint=None if found is None else str(found))
             else:
                 trainer.reopen(str(found))
@@ -151,6 +152,13 @@ def _to_resume(session: Session) -> Path | None:
     return found.path
 
 
+def _is_last(found: Path, train: TrainSection) -> bool:
+    """Whether training had come to its end at a checkpoint: nothing but the summary is missing."""
+    return checkpoint.step_of(found) >= train.max_steps or stopped_at(
+        found, train.early_stopping_patience
+    )
+
+
 def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None) -> ExactTrainer:
     train, folder, processes = session.recipe.train, session.folder, session.processes
     shape = batch_shape(session.recipe, len(session.train), processes.world_size, processes.rank)
@@ -158,6 +166,7 @@ def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None
     args = training_arguments(
         train, folder.checkpoints,
         gradient_accumulation_steps=shape.accumulation,
+        eval_on_start=train.eval_on_start and resumed is None,
         per_device_train_batch_size=shape.micro,
         report_to=[name for name in elsewhere if name not in ("none", "tensorboard")],
         **state_arguments(processes),
@@ -180,15 +189,16 @@ def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None
     trainer.remove_callback(PrinterCallback)  # it prints to standard output
     if processes.is_first:
         metrics = MetricsFile(folder.metrics, trainer.totals)
-        metrics.cut_after(0 if resumed is None else checkpoint.step_of(resumed))
+        done = -1 if resumed is None else checkpoint.step_of(resumed)  # -1: not even step 0
+        metrics.cut_after(done)
         trainer.add_callback(metrics)
         trainer.add_callback(Teller(trainer.totals, quiet=session.quiet))
-        events = SummaryWriter(str(folder.tensorboard))
+        events = SummaryWriter(str(folder.tensorboard), purge_step=done + 1)
         trainer.add_callback(TensorBoardCallback(events))  # type: ignore[no-untyped-call]  # theirs
     trainer.add_callback(_FirstSave(session.on_first_save))
     if train.early_stopping_patience is not None:
         trainer.add_callback(
-            EarlyStoppingCallback(train.early_stopping_patience, train.early_stopping_threshold)
+            EarlyStopping(train.early_stopping_patience, train.early_stopping_threshold)
         )
     return trainer
 

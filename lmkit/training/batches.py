@@ -7,6 +7,7 @@ resume costs next to nothing; which examples a key stands for is a function of s
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -74,6 +75,8 @@ class Order:
         self.shuffle = strategy != "sequential"
         self.examples = examples if strategy == "group_by_length" else None
         self._made: dict[int, BatchPlan] = {}
+        self.entered = (0, 0)
+        """The epoch in which a resumed run goes on, and how many steps of it are done."""
 
     def plan(self, epoch: int) -> BatchPlan:
         """The plan of one epoch; the last is kept, since epochs are read in order."""
@@ -94,6 +97,10 @@ class Order:
         if isinstance(self.examples, Varying):
             return self.examples.lengths_in(epoch)
         return self.examples.lengths
+
+    def enter(self, step: int) -> None:
+        """Go on after so many optimizer steps of the run."""
+        self.entered = divmod(step, self.steps)
 
     @property
     def steps(self) -> int:
@@ -118,7 +125,12 @@ class KeySampler(Sampler[list[Key]]):
 
     def __iter__(self) -> Iterator[list[Key]]:
         plan = self.order.plan(self.epoch)
-        for step in range(plan.steps):
+        epoch, done = self.order.entered
+        begin = done if epoch == self.epoch else 0
+        # Trainer lets go of what is done one by one: no key of it is made, and a million take
+        # less than a tenth of a second.
+        yield from repeat([], begin * self.order.shape.accumulation)
+        for step in range(begin, plan.steps):
             for micro in range(plan.micro_batches(step)):
                 yield [(self.epoch, step, micro)]
 

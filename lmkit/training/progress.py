@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import sys
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,22 @@ class MetricsFile(TrainerCallback):
         self._last = (0, 0.0)  # tokens, seconds at the last training line
 
     def cut_after(self, step: int) -> None:
-        """Leave out the lines of steps that will be done again."""
-        if not self.path.is_file():
+        """Cut off the lines of steps that will be done again.
+
+        They are the last ones, so the file is read from its end, however long it is, and what
+        stays is never written anew: a kill meanwhile loses no line.
+        """
+        if not self.path.is_file() or not self.path.stat().st_size:
             return
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines(keepends=True):
-            try:
-                if line.endswith("\n") and json.loads(line)["step"] <= step:
-                    kept.append(line)
-            except (ValueError, KeyError, TypeError):
-                continue  # a line cut short by a kill
-        self.path.write_text("".join(kept), encoding="utf-8")
+        with self.path.open("r+b") as file:
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+                end = text.rfind(b"\n") + 1  # what follows was cut short by a kill
+                while end:
+                    begin = text.rfind(b"\n", 0, end - 1) + 1
+                    if _is_done(text[begin:end], step):
+                        break
+                    end = begin
+            file.truncate(end)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -158,6 +164,14 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _is_done(line: bytes, step: int) -> bool:
+    """Whether a line of the metrics tells of a step that is not done again."""
+    try:
+        return bool(json.loads(line)["step"] <= step)
+    except (ValueError, KeyError, TypeError):
+        return False  # damaged, as by a crash of the machine
 
 
 def _json_number(value: Any) -> Any:

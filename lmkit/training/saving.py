@@ -9,6 +9,7 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -70,7 +71,7 @@ class WholeCheckpoints(Trainer):
         final = home / f"checkpoint-{self.state.global_step}"
         with self.totals.paused():
             self._require_finite(model, home)
-            pending = self._pending_loss()
+            pending = self._pending_losses()
             told = (
                 self._together(lambda: self._make_room(model, final))
                 or self._together(lambda: self._write_aside(model, trial, final))
@@ -126,7 +127,7 @@ class WholeCheckpoints(Trainer):
             self._aside = ""
             self.state.best_global_step, self.state.best_model_checkpoint = best
 
-    def _publish(self, final: Path, pending: float) -> None:
+    def _publish(self, final: Path, pending: list[float]) -> None:
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(final)
         if self.args.should_save:
@@ -157,13 +158,10 @@ class WholeCheckpoints(Trainer):
         state = self.state
         return state.best_metric, state.best_global_step, state.best_model_checkpoint
 
-    def _pending_loss(self) -> float:
-        """The loss summed since the last log line, as a mean over the processes."""
-        pending = self._tr_loss.detach().clone()
-        if self.args.world_size > 1:
-            torch.distributed.all_reduce(pending)
-        mean: float = pending.item() / self.args.world_size
-        return mean
+    def _pending_losses(self) -> list[float]:
+        """The loss summed since the last log line, of each process."""
+        losses: list[float] = self.accelerator.gather(self._tr_loss.detach().reshape(1)).tolist()
+        return losses
 
     def _init_training_state(self, *args: Any, **kwargs: Any) -> Any:
         made = super()._init_training_state(*args, **kwargs)
@@ -178,7 +176,11 @@ class WholeCheckpoints(Trainer):
         if checkpoint_folder is not None:
             kept = checkpoint.read_run_state(Path(checkpoint_folder))
             self.totals.restore(kept)
-            self._pending = (float(kept["pending_loss"]), int(kept["last_logged"]))
+            losses = kept["pending_loss"]
+            mine = fmean(losses)  # for the log line, which tells the mean over the processes
+            if len(losses) == self.args.world_size:
+                mine = losses[self.args.process_index]
+            self._pending = (mine, int(kept["last_logged"]))
 
     def reopen(self, folder: str) -> None:
         """Take the weights and totals of a checkpoint after the last step; nothing is trained."""

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Protocol
 
 import torch
@@ -133,6 +134,10 @@ class ExactTrainer(WholeCheckpoints):
                 "prefetch_factor": args.dataloader_prefetch_factor,
                 "multiprocessing_context": args.dataloader_multiprocessing_context,
             }
+        if args.dataloader_persistent_workers:
+            # They draw their seed once a process, not once an epoch: a resume draws it anew, which
+            # must not move the random numbers of dropout. Nothing here draws in a worker.
+            options["generator"] = torch.Generator()
         options["pin_memory"] = args.dataloader_pin_memory and args.device.type == "cuda"
         return train_loader(
             self.setup.examples, self.setup.order, self.setup.task.collate, **options
@@ -242,6 +247,7 @@ class ExactTrainer(WholeCheckpoints):
         """The first step is next; on a resume, the loss since the last log line is taken up."""
         pending, last_logged = self._pending
         self._counted_to = last_logged
+        self.setup.order.enter(self.state.global_step)
         if pending:
             self._tr_loss += pending
         if self.state.global_step:
@@ -250,7 +256,7 @@ class ExactTrainer(WholeCheckpoints):
 
     def mean_loss(self) -> float:
         """The objective, as a mean over all steps of the run."""
-        rest = self._pending_loss() if self.totals.steps > self._counted_to else 0.0
+        rest = fmean(self._pending_losses()) if self.totals.steps > self._counted_to else 0.0
         return (self.totals.loss_sum + rest) / max(self.totals.steps, 1)
 
     def close(self) -> None:

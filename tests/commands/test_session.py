@@ -50,6 +50,14 @@ def test_lines_of_steps_that_are_done_again_are_cut(cli, run: Path) -> None:
     assert [line["step"] for line in lines] == [2, 4, 4, 6, 8, 8]
 
 
+def test_the_evaluation_at_the_start_is_not_made_again(cli, small_recipe: Path) -> None:
+    words = ["pretrain", small_recipe, "-o", "run", "--set", "train.eval_on_start=true"]
+    assert cli(*words, "--set", "train.max_steps=4").code == 0
+    assert cli(*words, "--resume").code == 0
+    lines = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [0, 2, 4, 4, 6, 8, 8]
+
+
 def test_checkpoints_that_cannot_be_resumed(cli, run: Path) -> None:
     for path in (run / "checkpoints").iterdir():
         (path / "model.safetensors").write_bytes(b"")

@@ -6,9 +6,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from accelerate import skip_first_batches
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lmkit.data.order import BatchPlan
 from lmkit.labels import IGNORED
 from lmkit.training.batches import BatchShape, KeySampler, MicroBatches, Order, train_loader
 
@@ -173,6 +175,44 @@ def test_the_keys_of_a_huge_epoch_cost_nothing():
     tracemalloc.stop()
     assert len(found) == 2
     assert all(0 <= index < 10**9 for index in found)
+
+
+@pytest.mark.parametrize("step", [100, 1_000_000])
+def test_entering_at_a_step_touches_no_row_before_it(step, monkeypatch):
+    """What Trainer skips on a resume: no plan is asked and no row read, however many steps."""
+    asked = []
+    real = BatchPlan.micro_batches
+    monkeypatch.setattr(
+        BatchPlan, "micro_batches", lambda plan, number: asked.append(number) or real(plan, number)
+    )
+    order = Order(Numbered(10**9), BatchShape(8, 2), seed=0, strategy="random")
+    order.enter(step)
+    skipping = skip_first_batches(train_loader(Numbered(10**9), order, counted), 4 * step)
+    assert next(iter(skipping)) == order.plan(0).indices(step, 0, 0)
+    assert set(asked) == {step}
+    assert len(skipping) == 4 * (order.steps - step)
+
+
+@given(count=st.integers(1, 60), total=st.integers(1, 16), micro=st.integers(1, 5), data=st.data())
+@settings(deadline=None)
+def test_a_resumed_run_has_the_keys_that_were_left(count, total, micro, data):
+    """Over two epochs, entered anywhere: what is left is the end of the whole."""
+
+    def keys(entered):
+        order = Order(Numbered(count), BatchShape(total, micro), seed=3, strategy="random")
+        order.enter(entered)
+        sampler, found = KeySampler(order), []
+        for epoch in range(entered // order.steps, 2):
+            sampler.set_epoch(epoch)
+            done = entered % order.steps if epoch == entered // order.steps else 0
+            found += list(sampler)[done * order.shape.accumulation :]
+        return found
+
+    step = data.draw(st.integers(0, 2 * -(-count // total) - 1))
+    left = keys(step)
+    assert left == keys(0)[-len(left) :]
+    epoch, within = divmod(step, -(-count // total))
+    assert left[0] == [(epoch, within, 0)]
 
 
 def numbers(features):

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from lmkit.training.progress import MetricsFile, Teller, clock
+from lmkit.training import progress
+from lmkit.training.progress import MetricsFile, Teller, _is_done, clock
 
 
 class Spent:
@@ -73,15 +74,27 @@ def test_other_lines_are_left_out(metrics):
 
 @pytest.mark.parametrize(
     ("step", "kept"),
-    [(0, []), (2, ["a", "b", "c"]), (3, ["a", "b", "c", "d"]), (9, ["a", "b", "c", "d"])],
+    [(-1, ""), (0, "o"), (1, "oa"), (2, "oabc"), (3, "oabcd"), (9, "oabcd")],
 )
-def test_lines_after_a_step_are_cut_and_damaged_ones_dropped(metrics, step, kept):
-    metrics.path.write_text(
-        '{"step": 1, "n": "a"}\n{"step": 2, "n": "b"}\n\n[1]\n{"n": "x"}\nnot json\n'
-        '{"step": 2, "n": "c"}\n{"step": 3, "n": "d"}\n{"step": 1, "n": "cut sho'
-    )
+@pytest.mark.parametrize("end", ["", '{"step": 1, "n": "cut sho', "[1]\nnot json\n\n\0\0\0"])
+def test_lines_after_a_step_are_cut_and_damaged_ones_dropped(metrics, step, kept, end):
+    steps = {"o": 0, "a": 1, "b": 2, "c": 2, "d": 3}
+    whole = [json.dumps({"step": step, "n": name}) + "\n" for name, step in steps.items()]
+    metrics.path.write_text("".join(whole) + end)
     metrics.cut_after(step)
-    assert [line["n"] for line in lines(metrics.path)] == kept
+    assert metrics.path.read_text() == "".join(whole[: len(kept)])
+
+
+def test_only_the_end_of_a_long_file_is_read(metrics, monkeypatch):
+    """Of a million steps as of a hundred."""
+    read = []
+    monkeypatch.setattr(progress, "_is_done", lambda *seen: read.append(seen) or _is_done(*seen))
+    for steps in (100, 20_000):
+        metrics.path.write_text("".join(f'{{"step": {step}}}\n' for step in range(steps)))
+        metrics.cut_after(steps - 4)
+        assert len(read) == 4
+        assert len(metrics.path.read_text().splitlines()) == steps - 3
+        read.clear()
 
 
 def test_nothing_to_cut(metrics):

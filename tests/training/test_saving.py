@@ -1,5 +1,6 @@
 """Checkpoints are whole or absent, and a resumed run is the run that was not interrupted."""
 
+import io
 import json
 import shutil
 from pathlib import Path
@@ -36,9 +37,61 @@ def test_a_resume_is_bit_for_bit(toy_run, train, layout):
 
     for one, other in zip(whole.model.parameters(), again.model.parameters(), strict=True):
         assert torch.equal(one, other)
+    assert state(again) == state(whole)
     assert losses(again) == losses(whole)
     assert again.trainer.totals.tokens == whole.trainer.totals.tokens
     assert again.trainer.mean_loss() == whole.trainer.mean_loss()
+
+
+# a forked child of a process with threads, as every loader with workers is
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.parametrize("persistent", [None, False, True])
+def test_a_resume_with_loader_workers_in_any_epoch(toy_run, persistent):
+    """Also at the end of an epoch (3 steps), where workers that stay draw no new seed."""
+    loader = {}
+    if persistent is not None:
+        loader = {
+            "dataloader_num_workers": 2,
+            "dataloader_persistent_workers": persistent,
+            "dataloader_multiprocessing_context": "fork",
+        }
+    options = {"dropout": 0.1, "max_steps": 7, "save_total_limit": None, **loader}
+    whole = toy_run("whole", save_strategy="steps", decided={"save_steps": 1}, **options)
+    whole.trainer.train()
+    for step in (3, 4):
+        again = toy_run(f"again-{step}", save_strategy="no", **options)
+        read = watched(again.data)
+        again.trainer.train(resume_from_checkpoint=str(home(whole) / f"checkpoint-{step}"))
+        assert losses(again) == losses(whole)
+        assert state(again) == state(whole)
+        if persistent is None:
+            assert len(read) == 8 * (7 - step)  # no row of a step that was done
+
+
+def watched(examples):
+    """A list that grows with the rows that are read."""
+    read, rows = [], examples.rows
+
+    class Rows(list):
+        def __getitem__(self, index):
+            read.append(index)
+            return super().__getitem__(index)
+
+    examples.rows = Rows(rows)
+    return read
+
+
+def state(run):
+    """Weights and optimizer state, as bytes."""
+    trainer = run.trainer
+    kept = [
+        trainer.optimizer.state_dict(),
+        trainer.lr_scheduler.state_dict(),
+        run.model.state_dict(),
+    ]
+    file = io.BytesIO()
+    torch.save(kept, file)
+    return file.getvalue()
 
 
 def test_the_loss_between_two_log_lines_survives_a_checkpoint(toy_run):
