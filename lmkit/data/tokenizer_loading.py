@@ -128,7 +128,7 @@ def _check_json(path: Path) -> None:
         return
     try:
         json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{path}: is damaged: not JSON: {error}") from error
     except OSError as error:
         raise TokenizerError(f"{path}: cannot be read: {error.strerror}") from error
@@ -157,7 +157,15 @@ def told_as_tokenizer_error(source: str) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ImportError,
+        RuntimeError,
+    ) as error:
         raise TokenizerError(_explained(source, error)) from error
     except BaseException as error:
         if type(error) is Exception or type(error).__name__ == "PanicException":

@@ -281,15 +281,15 @@ def _refuse_pickles(folder: Path) -> None:
         return
     pickles = sorted(f.name for f in folder.iterdir() if f.suffix in PICKLES)
     if pickles:
-        raise ModelError(
-            f"{folder}: holds only pickled weights ({', '.join(pickles)}), which can run code when "
-            f"opened; {CONVERT}"
-        )
+        what = f"holds only pickled weights ({', '.join(pickles)}), which can run code when opened"
+        raise ModelError(f"{folder}: {what}; {CONVERT}")
     raise ModelError(f"{folder}: holds no weights (model.safetensors)")
 
 
 def _told(source: str, error: Exception) -> LmkitError:
     """An error of transformers in lmkit's words: offline hubs apart from broken folders."""
+    if "trust_remote_code" in str(error):
+        return ModelError(f"{source}: brings code of its own, which lmkit does not run")
     if Path(source).is_dir():
         return ModelError(f"{source}: cannot be read: {one_line(error)}")
     return HubError(
