@@ -22,6 +22,7 @@ from lmkit.models.adapting import merge, save_adapter
 from lmkit.models.lstm_config import LSTMConfig
 from lmkit.run_folder import write_json, write_text
 from lmkit.training.checkpoint import tensor_bytes
+from lmkit.training.sharding import state_dict
 from lmkit.training.totals import peak_memory_mb
 
 logger = logging.getLogger(__name__)
@@ -124,8 +125,9 @@ def _write_model(session: Session, summary: dict[str, Any]) -> None:
     Raises:
         RunFolderError: the disk is full or cannot be written; `--resume` tries this part again.
     """
-    with _written(session.folder.model, tensor_bytes(session.model.state_dict())) as aside:
-        session.model.save_pretrained(str(aside))
+    weights = state_dict(session.model)
+    with _written(session.folder.model, tensor_bytes(weights)) as aside:
+        session.model.save_pretrained(str(aside), state_dict=weights)
         save_tokenizer(session.tokenizer, aside)
         session.task.write_beside(session.model, aside)
         write_text(aside / "README.md", _card(session, summary))

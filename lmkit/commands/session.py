@@ -29,13 +29,14 @@ from lmkit.recipe.sections import Recipe
 from lmkit.recipe.train import TrainSection
 from lmkit.run_folder import RunFolder
 from lmkit.tasks.base import Examples, Task
-from lmkit.training import checkpoint
+from lmkit.training import checkpoint, shards
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import Order
 from lmkit.training.early_stopping import EarlyStopping, stopped_at
 from lmkit.training.memory import keep_freed_memory
 from lmkit.training.processes import Processes, state_arguments
 from lmkit.training.progress import MetricsFile, Teller
+from lmkit.training.sharded_trainer import ShardedTrainer
 from lmkit.training.signals import StopSignals
 from lmkit.training.totals import Totals
 from lmkit.training.trainer import ExactTrainer, Setup
@@ -149,6 +150,13 @@ def _to_resume(session: Session) -> Path | None:
             f"{folder}: no checkpoint can be resumed: {'; '.join(found.skipped)}; start anew with "
             "--overwrite"
         )
+    if found.path is not None:
+        written = "fsdp" if shards.are_in(found.path) else "ddp"
+        if written != (asked := session.recipe.train.parallel):
+            raise CheckpointError(
+                f"{found.path} was written with train.parallel: {written}, and cannot be resumed "
+                f"with {asked}"
+            )
     return found.path
 
 
@@ -182,7 +190,8 @@ def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None
         session.task, session.train, order, train.optim, session.run_id, signals,
         train.on_save_error, train.layerwise_lr_decay,
     )  # fmt: skip
-    trainer = ExactTrainer(
+    made = ShardedTrainer if train.parallel == "fsdp" else ExactTrainer
+    trainer = made(
         model=session.model, args=args, setup=setup, tokenizer=session.tokenizer,
         evaluate=_evaluator(session),
     )  # fmt: skip

@@ -28,7 +28,7 @@ from lmkit.data.encoded_groups import EncodedGroups
 from lmkit.data.sources import Splits, open_splits
 from lmkit.data.standard_input import with_standard_input
 from lmkit.data.tokenizer import prepare_tokenizer
-from lmkit.errors import InterruptedRunError
+from lmkit.errors import InterruptedRunError, UsageError
 from lmkit.models.adapting import adapt, check_library
 from lmkit.models.device import default_device
 from lmkit.models.libraries import quiet_libraries
@@ -42,6 +42,7 @@ from lmkit.training.attention import AttentionChoice, choose_attention
 from lmkit.training.cost import estimate, guess_seconds, is_recurrent
 from lmkit.training.hardware import Precision, choose_compile, choose_precision
 from lmkit.training.processes import Processes, join
+from lmkit.training.sharding import require_processes, require_shardable
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str,
     """
     quiet_libraries()
     processes = join(recipe.train.ddp_timeout, recipe.train.ddp_backend)
+    require_processes(recipe.train.parallel, processes.world_size)
     claimed = processes.once(lambda: claim(recipe, options))
     recipe = processes.once(lambda: with_piped_data(recipe, claimed.earlier))
     parts = prepare(recipe)
@@ -136,6 +138,8 @@ def prepare(recipe: Recipe) -> Parts:
         if source is not None:
             task.check(source)
     model = task.build_model(loader, tokenizer)
+    if recipe.train.parallel == "fsdp":
+        require_shardable(model)
     adapt(model, recipe.model)
     train = training_examples(
         task, splits.train, tokenizer, recipe.train.order_seed,
@@ -179,7 +183,14 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     if setting == "auto":
         seconds = processes.once(lambda: _seconds(recipe, parts, processes.world_size))
     recurrent = is_recurrent(parts.model)
-    compiled = processes.once(lambda: choose_compile(setting, seconds, recurrent=recurrent))
+    shared = recipe.train.parallel != "ddp"
+    if shared and precision.value == "float16":
+        raise UsageError(
+            f"train.precision: {precision.reason}, but with train.parallel: fsdp allowed: float32"
+        )
+    compiled = processes.once(
+        lambda: choose_compile(setting, seconds, recurrent=recurrent, shared=shared)
+    )
     if setting is True and not compiled.value:
         logger.warning("train.compile: true, but %s; going on uncompiled", compiled.reason)
     if processes.is_first:

@@ -1,4 +1,4 @@
-"""How deep in a model a parameter lies: embeddings, layer after layer, the head."""
+"""The layers of a model, and how deep in it a parameter lies: embeddings, layers, the head."""
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -14,20 +14,30 @@ def depths(model: PreTrainedModel) -> dict[str, int]:
     base = model.base_model
     start = f"{model.base_model_prefix}." if base is not model else ""
     names = {id(module): name for name, module in base.named_modules()}
-    lists = {
-        f"{start}{name}.": module
-        for name, module in base.named_modules()
-        if isinstance(module, nn.ModuleList) and len({type(item) for item in module}) == 1
-    }
-    outermost = {
-        name: len(module)
-        for name, module in lists.items()
-        if not any(name != other and name.startswith(other) for other in lists)
-    }
+    outermost = {f"{start}{name}.": len(module) for name, module in _lists(base).items()}
     tables = {f"{start}{names[id(table)]}." for table in _embeddings(base)}
     last = max(outermost.values(), default=0)
     return {
         name: _depth(name, start, outermost, tables, last) for name, _ in model.named_parameters()
+    }
+
+
+def layer_modules(model: PreTrainedModel) -> list[nn.Module]:
+    """The layers themselves, in the order in which the model lists them."""
+    return [layer for listed in _lists(model.base_model).values() for layer in listed]
+
+
+def _lists(base: nn.Module) -> dict[str, nn.ModuleList]:
+    """The outermost lists of alike modules inside the base model, by name."""
+    lists = {
+        name: module
+        for name, module in base.named_modules()
+        if isinstance(module, nn.ModuleList) and len({type(item) for item in module}) == 1
+    }
+    return {
+        name: module
+        for name, module in lists.items()
+        if not any(name != other and name.startswith(f"{other}.") for other in lists)
     }
 
 

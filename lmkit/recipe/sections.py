@@ -262,6 +262,11 @@ class Recipe(Section):
     def _train_suits_the_task(self) -> "Recipe":
         if self.data.augment is not None and not self.task.augments:
             raise ValueError(f"data.augment: the rows of {self.task.name} must stay as they are")
+        if self.train.parallel != "ddp" and self.model.lora is not None:
+            raise ValueError(
+                f"train.parallel: {self.train.parallel} shares what is trained, which is next to "
+                "nothing with `model.lora`; allowed: ddp"
+            )
         self.task.check_train(self.train)
         return self
 

@@ -33,6 +33,14 @@ OTHER_DEFAULTS = (
 )
 """The keys whose default differs from that of `TrainingArguments`."""
 
+SHARDED_OPTIMIZERS = ("adam", "adamw_torch", "adamw_torch_fused", "sgd", "adagrad", "rmsprop")
+"""The values of `optim` that treat each number of a weight by itself, so that parts are enough."""
+
+OF_DDP = (
+    "ddp_find_unused_parameters", "ddp_bucket_cap_mb", "ddp_broadcast_buffers", "ddp_static_graph",
+)  # fmt: skip
+"""Keys that only `parallel: ddp` reads."""
+
 
 class TrainSection(MachineSection, CadenceSection, OptimizationSection):
     """How to train."""
@@ -44,4 +52,23 @@ class TrainSection(MachineSection, CadenceSection, OptimizationSection):
                 f"train.lr_scheduler_type: {self.lr_scheduler_type} follows the evaluations; "
                 "`train.eval_strategy` is no, allowed: steps or epoch"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _what_can_be_shared(self) -> "TrainSection":
+        if self.parallel == "ddp":
+            return self
+        start = f"`train.parallel: {self.parallel}`"
+        if self.optim not in SHARDED_OPTIMIZERS:
+            raise ValueError(
+                f"train.optim: {self.optim} needs whole matrices, which {start} does not keep; "
+                f"allowed: {', '.join(SHARDED_OPTIMIZERS)}"
+            )
+        if self.precision == "float16":
+            raise ValueError(f"train.precision: with {start} allowed: auto, bfloat16 or float32")
+        if self.compile is True:
+            raise ValueError(f"train.compile: with {start} allowed: auto or false")
+        for key in OF_DDP:
+            if getattr(self, key) is not None:
+                raise ValueError(f"train.{key}: only with `train.parallel: ddp`")
         return self

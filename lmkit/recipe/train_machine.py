@@ -44,8 +44,10 @@ class MachineSection(Section):
     """Batches each of those processes prepares ahead; left out, 2."""
     dataloader_multiprocessing_context: Literal["fork", "spawn", "forkserver"] | None = None
     """How those processes are started; left out, as torch chooses."""
-    parallel: Literal["ddp"] = "ddp"
-    """What several processes share: nothing but gradients (`ddp`: each holds the whole model)."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """What several processes share: nothing but gradients (`ddp`: each holds the whole model), or
+    weights, gradients and the optimizer's state too (`fsdp`: each holds a part, and checkpoints are
+    written in parts; while a split is scored each holds the whole weights)."""
     ddp_backend: Literal["nccl", "gloo", "mpi", "xccl", "hccl", "cncl", "mccl"] | None = None
     """How processes talk; left out, nccl between GPUs and gloo between CPUs."""
     ddp_timeout: int = Field(default=1800, ge=1)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.distributed.tensor import DTensor
 
 from lmkit.durable import put_in_place, sync
 from lmkit.hashing import sha256_of
@@ -167,12 +168,16 @@ def tidy(folder: Path, run_id: str) -> None:
 
 
 def tensor_bytes(state: Any) -> int:
-    """Bytes of all tensors in a state, those that share memory counted once."""
+    """Bytes of all tensors in a state, those that share memory counted once.
+
+    One that is shared among processes counts whole, as all of them write it together.
+    """
     found: dict[int, int] = {}
 
     def visit(value: Any) -> None:
         if isinstance(value, torch.Tensor):
-            found[value.data_ptr()] = value.nbytes
+            held = value.to_local() if isinstance(value, DTensor) else value
+            found[held.data_ptr()] = value.nbytes
         elif isinstance(value, Mapping):
             for item in value.values():
                 visit(item)

@@ -74,7 +74,11 @@ def choose_precision(setting: Literal["auto"] | Precision) -> PrecisionChoice:
 
 
 def choose_compile(
-    setting: Literal["auto"] | bool, seconds: float | None = None, *, recurrent: bool = False
+    setting: Literal["auto"] | bool,
+    seconds: float | None = None,
+    *,
+    recurrent: bool = False,
+    shared: bool = False,
 ) -> CompileChoice:
     """What `train.compile` becomes on this machine.
 
@@ -82,6 +86,7 @@ def choose_compile(
         setting: the recipe's key.
         seconds: how long the training would take uncompiled; None: not known, assume long.
         recurrent: whether the model is an LSTM or GRU.
+        shared: whether processes share its parameters.
 
     Returns:
         False with its reason also where `setting` is True and no compiler works: a run shall not
@@ -91,6 +96,8 @@ def choose_compile(
         return CompileChoice(False, "as the recipe says")
     if setting == "auto" and recurrent:
         return CompileChoice(False, "recurrent layers already run in one kernel")
+    if setting == "auto" and shared:
+        return CompileChoice(False, "layers are put together and let go as they run")
     kind = default_device()
     enough = COMPILE_PAYS_SECONDS[kind]
     if setting == "auto" and kind == "mps":

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
+from torch.distributed.tensor import DTensor
 from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import SaveStrategy
@@ -95,13 +96,16 @@ class WholeCheckpoints(Trainer):
         return next((text for text in found if text is not None), None)
 
     def _require_finite(self, model: nn.Module, home: Path) -> None:
-        broken = not_finite(model)
+        broken = self._not_finite(model)
         if broken is not None:
             raise GuardStopError(
                 f"after step {self.state.global_step} the weights in {broken} are not finite, so "
                 f"they were not saved and training stopped. {last_good(home)} "
                 "Try a lower train.learning_rate, more train.warmup_steps, or look at the data"
             )
+
+    def _not_finite(self, model: nn.Module) -> str | None:
+        return not_finite(model)
 
     def _make_room(self, model: nn.Module, final: Path) -> None:
         if self.args.should_save:
@@ -195,11 +199,15 @@ class WholeCheckpoints(Trainer):
 
 
 def not_finite(model: nn.Module) -> str | None:
-    """The name of the first weight of a model that holds NaN or infinity, or None."""
+    """The name of the first weight of a model that holds NaN or infinity, or None.
+
+    Of a weight that is shared among processes this one's part is looked at.
+    """
     for name, weight in model.named_parameters():
-        if weight.is_floating_point() and weight.numel():
+        held = weight.to_local() if isinstance(weight, DTensor) else weight
+        if held.is_floating_point() and held.numel():
             # NaN comes through a minimum and a maximum, and nothing is copied for them
-            low, high = torch.aminmax(weight.detach())
+            low, high = torch.aminmax(held.detach())
             if not (torch.isfinite(low) and torch.isfinite(high)):
                 return name
     return None

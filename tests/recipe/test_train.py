@@ -84,3 +84,34 @@ def test_a_schedule_that_follows_evaluations_needs_some(schedule: str) -> None:
         f"f.yaml:5:22: train.lr_scheduler_type: {schedule} follows the evaluations; "
         "`train.eval_strategy` is no, allowed: steps or epoch"
     ]
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("optim: muon", "train.optim: muon needs whole matrices"),
+        ("precision: float16", "train.precision: with `train.parallel: fsdp` allowed: auto, bf"),
+        ("compile: true", "train.compile: with `train.parallel: fsdp` allowed: auto or false"),
+        ("ddp_bucket_cap_mb: 5", "train.ddp_bucket_cap_mb: only with `train.parallel: ddp`"),
+    ],
+)
+def test_what_parts_of_a_model_cannot_do_is_refused(key: str, text: str) -> None:
+    with pytest.raises(RecipeError) as raised:
+        parse_recipe(
+            "task: {name: causal_lm}\nmodel: {source: x}\ndata: {dataset: stdlib}\n"
+            f"train:\n  parallel: fsdp\n  {key}\n",
+            "f.yaml",
+        )
+    (problem,) = raised.value.problems
+    assert f": {text}" in problem
+    kept = TrainSection.model_validate({"parallel": "fsdp", "optim": "adam"})
+    assert kept.parallel == "fsdp"
+
+
+def test_adapters_are_not_shared() -> None:
+    with pytest.raises(RecipeError, match=r"nothing with `model.lora`; allowed: ddp"):
+        parse_recipe(
+            "task: {name: causal_lm}\nmodel: {source: x, lora: {}}\ndata: {dataset: stdlib}\n"
+            "train: {parallel: fsdp}\n",
+            "f.yaml",
+        )

@@ -60,6 +60,7 @@ def test_a_short_run_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_compile("auto", seconds=1200).value
     assert "one kernel" in choose_compile("auto", seconds=1200, recurrent=True).reason
     assert choose_compile("auto").value
+    assert "let go" in choose_compile("auto", seconds=1200, shared=True).reason
 
 
 @pytest.mark.parametrize("setting", ["auto", True])
