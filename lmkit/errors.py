@@ -62,6 +62,10 @@ class MissingExtraError(LmkitError):
     """An optional dependency is absent; the text holds the install command."""
 
 
+class MemoryShortError(LmkitError):
+    """Memory does not suffice, not even for the smallest micro-batch."""
+
+
 class GuardStopError(LmkitError):
     """The training guard stopped the run: a loss or gradient that is not finite, or divergence."""
 

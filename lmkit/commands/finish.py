@@ -56,6 +56,7 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "loss": trained.loss,
         },
+        "guard": trained.totals.incidents.summary(),
         "output_dir": str(session.folder.path),
     }
 

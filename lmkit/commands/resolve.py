@@ -69,6 +69,12 @@ def batch_shape(recipe: Recipe, examples: int, world_size: int = 1, rank: int = 
     return BatchShape(total, min(micro, most), world_size, rank)
 
 
+def with_micro_batch(recipe: Recipe, micro: int) -> Recipe:
+    """The recipe with another micro-batch, and the same batch."""
+    train = recipe.train.model_copy(update={"per_device_train_batch_size": micro})
+    return recipe.model_copy(update={"train": train})
+
+
 def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
     """The recipe with every default, found label and decision written out.
 

@@ -20,10 +20,11 @@ from transformers.integrations import (  # type: ignore[attr-defined]  # a lazy 
     TensorBoardCallback,
 )
 
+from lmkit.commands.recovery import Place, halved, memory_text, release, rolled_back
 from lmkit.commands.resolve import batch_shape
 from lmkit.data.sources import Source, Splits
 from lmkit.data.stream_examples import StreamExamples
-from lmkit.errors import CheckpointError
+from lmkit.errors import CheckpointError, MemoryShortError
 from lmkit.evaluation.scoring import score
 from lmkit.recipe.sections import Recipe
 from lmkit.recipe.train import TrainSection
@@ -33,6 +34,12 @@ from lmkit.training import checkpoint, shards
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import Order
 from lmkit.training.early_stopping import EarlyStopping, stopped_at
+from lmkit.training.guard import (
+    DivergedError,
+    GuardSettings,
+    MicroBatchTooLargeError,
+    out_of_memory,
+)
 from lmkit.training.memory import keep_freed_memory
 from lmkit.training.processes import Processes, state_arguments
 from lmkit.training.progress import MetricsFile, Teller
@@ -89,27 +96,48 @@ def train_session(session: Session) -> Trained:
 
     Raises:
         CheckpointError: there are checkpoints, but none that can be resumed.
-        GuardStopError: a loss or gradient is not finite.
+        GuardStopError: a loss or gradient is not finite, or training diverged.
+        MemoryShortError: a smaller micro-batch would not help, or could not be agreed upon.
     """
-    found = _to_resume(session)
+    place = Place(session.recipe, _to_resume(session))
     keep_freed_memory()
     session.task.attach(session.model)
     signals = StopSignals()
-    trainer = _trainer(session, signals, found)
     try:
         with signals:
-            if found is None or not _is_last(found, session.recipe.train):
-                trainer.train(resume_from_checkpoint=None if found is None else str(found))
-            else:
-                trainer.reopen(str(found))
+            trainer = _to_the_end(session, signals, place)
     finally:
-        trainer.close()
         session.task.detach(session.model)
     kept = trainer.state.best_global_step if trainer.args.load_best_model_at_end else None
     return Trained(
         trainer.state.global_step, trainer.agreed_stop, trainer.totals, trainer.mean_loss(), kept,
         kept_because(trainer.state, session.recipe.train.metric_for_best_model, kept),
     )  # fmt: skip
+
+
+def _to_the_end(session: Session, signals: StopSignals, place: Place) -> ExactTrainer:
+    """Train, and go on from another place where that failed."""
+    while True:
+        trainer = _trainer(session, signals, place)
+        found = place.checkpoint
+        try:
+            if found is None or not _is_last(found, place.recipe.train):
+                trainer.train(resume_from_checkpoint=None if found is None else str(found))
+            else:
+                trainer.reopen(str(found))
+        except DivergedError as error:
+            place = rolled_back(place, error, session.folder, session.run_id, session.processes)
+        except MicroBatchTooLargeError:
+            place = halved(place, trainer, session.folder, session.processes)
+        except (MemoryError, RuntimeError) as error:
+            if out_of_memory(error):
+                raise MemoryShortError(memory_text(trainer)) from error
+            raise
+        else:
+            return trainer
+        finally:
+            trainer.close()
+        release(trainer)
 
 
 def kept_because(state: TrainerState, metric: str | None, best_step: int | None) -> str:
@@ -167,9 +195,10 @@ def _is_last(found: Path, train: TrainSection) -> bool:
     )
 
 
-def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None) -> ExactTrainer:
-    train, folder, processes = session.recipe.train, session.folder, session.processes
-    shape = batch_shape(session.recipe, len(session.train), processes.world_size, processes.rank)
+def _trainer(session: Session, signals: StopSignals, place: Place) -> ExactTrainer:
+    train, folder, processes = place.recipe.train, session.folder, session.processes
+    resumed = place.checkpoint
+    shape = batch_shape(place.recipe, len(session.train), processes.world_size, processes.rank)
     elsewhere = [train.report_to] if isinstance(train.report_to, str) else list(train.report_to)
     args = training_arguments(
         train, folder.checkpoints,
@@ -188,6 +217,7 @@ def _trainer(session: Session, signals: StopSignals, resumed: Path | None = None
         )
     setup = Setup(
         session.task, session.train, order, train.optim, session.run_id, signals,
+        GuardSettings(folder.guard, train.on_nonfinite, train.on_divergence, place.carried),
         train.on_save_error, train.layerwise_lr_decay,
     )  # fmt: skip
     made = ShardedTrainer if train.parallel == "fsdp" else ExactTrainer

@@ -17,6 +17,7 @@ OWN = (
     "parallel",
     "deterministic",
     "on_nonfinite",
+    "on_divergence",
     "on_save_error",
     "layerwise_lr_decay",
     "early_stopping_patience",
@@ -68,7 +69,21 @@ class TrainSection(MachineSection, CadenceSection, OptimizationSection):
             raise ValueError(f"train.precision: with {start} allowed: auto, bfloat16 or float32")
         if self.compile is True:
             raise ValueError(f"train.compile: with {start} allowed: auto or false")
+        if self.on_divergence == "rollback":
+            raise ValueError(f"train.on_divergence: with {start} allowed: warn or stop")
         for key in OF_DDP:
             if getattr(self, key) is not None:
                 raise ValueError(f"train.{key}: only with `train.parallel: ddp`")
+        return self
+
+    @model_validator(mode="after")
+    def _steps_can_be_held_back(self) -> "TrainSection":
+        """An optimizer that steps within the backward pass leaves the guard nothing to hold."""
+        within = "layerwise" in self.optim or self.optim in ("lomo", "adalomo")
+        for key, value in (("on_nonfinite", "skip"), ("on_divergence", "rollback")):
+            if within and getattr(self, key) == value:
+                raise ValueError(
+                    f"train.{key}: `optim: {self.optim}` changes the weights within the backward "
+                    f"pass, before a step can be judged; {value} needs another optimizer"
+                )
         return self

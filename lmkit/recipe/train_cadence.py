@@ -48,8 +48,13 @@ class CadenceSection(Section):
     """Stop after this many evaluations without improvement; left out, never."""
     early_stopping_threshold: float = Field(default=0.0, ge=0.0)
     """What counts as an improvement: more than this, in units of the metric."""
-    on_nonfinite: Literal["stop"] = "stop"
-    """A loss or gradient that is not finite: stop with exit code 3, before the weights change."""
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    """A loss or gradient that is not finite: `stop` with exit code 3, before the weights change, or
+    `skip` the step, at most 10 times in a run. Either way guard.json tells the examples."""
+    on_divergence: Literal["warn", "stop", "rollback"] = "warn"
+    """The loss jumps or rises, or the gradient norm explodes: `warn`, `stop` with exit code 3, or
+    `rollback` to the last checkpoint from before, at most 3 times, each time with half the learning
+    rate. A dead gradient, a plateau and overfitting are told and no more."""
     on_save_error: Literal["stop", "continue"] = "stop"
     """A checkpoint that could not be written: stop, or train on and try the next."""
     report_to: Reporter | list[Reporter] = "none"
@@ -93,6 +98,15 @@ class CadenceSection(Section):
                     f"train.{key}: needs evaluations; `train.eval_strategy` is no, allowed: "
                     "steps or epoch"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _rollback_has_checkpoints(self) -> "CadenceSection":
+        if self.on_divergence == "rollback" and self.save_strategy == "no":
+            raise ValueError(
+                "train.on_divergence: rollback needs checkpoints; `train.save_strategy` is no, "
+                "allowed: steps, epoch or best"
+            )
         return self
 
     @model_validator(mode="after")

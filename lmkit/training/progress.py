@@ -20,7 +20,7 @@ from lmkit.training.totals import Totals
 
 logger = logging.getLogger(__name__)
 
-TRAIN_KEYS = ("loss", "learning_rate", "grad_norm")
+TRAIN_KEYS = ("loss", "learning_rate", "grad_norm", "skipped_steps")
 
 
 class MetricsFile(TrainerCallback):

@@ -213,9 +213,10 @@ def not_finite(model: nn.Module) -> str | None:
     return None
 
 
-def last_good(home: Path) -> str:
-    """A sentence that names the newest checkpoint of a folder with all its files."""
+def last_good(home: Path, until: int | None = None) -> str:
+    """A sentence that names the newest checkpoint of a folder with all its files (to a step)."""
     for path in checkpoint.checkpoints(home):
-        if checkpoint.fault(path, glance=True) is None:
+        early = until is None or checkpoint.step_of(path) <= until
+        if early and checkpoint.fault(path, glance=True) is None:
             return f"The last good checkpoint is {path}."
     return "There is no checkpoint yet."

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 class ShardedTrainer(ExactTrainer):
     """`ExactTrainer` over a model that no process holds whole while it trains."""
 
+    runs_alone = False
+
     def __init__(self, **parts: Any) -> None:
         """Take what `ExactTrainer` takes, and share the model out."""
         super().__init__(**parts)

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from lmkit.training.incidents import Incidents
+
 
 class Totals:
     """Counts of a run that a resume carries on. Seconds leave out evaluation and saving."""
@@ -19,6 +21,7 @@ class Totals:
         self.steps = 0
         self.loss_sum = 0.0
         self.seconds = 0.0
+        self.incidents = Incidents()
         self._since: float | None = None
 
     def start(self) -> None:
@@ -47,6 +50,11 @@ class Totals:
         self.tokens += tokens
         self.steps += 1
 
+    def drop_step(self, tokens: int) -> None:
+        """Take back a step that could not be made."""
+        self.tokens -= tokens
+        self.steps -= 1
+
     def elapsed(self) -> float:
         """Training seconds up to now."""
         running = 0.0 if self._since is None else time.perf_counter() - self._since
@@ -56,13 +64,14 @@ class Totals:
         """What a checkpoint keeps."""
         return {
             "tokens": self.tokens, "steps": self.steps, "loss_sum": self.loss_sum,
-            "seconds": self.elapsed(),
+            "seconds": self.elapsed(), "incidents": self.incidents.found,
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.tokens, self.steps = int(state["tokens"]), int(state["steps"])
         self.loss_sum, self.seconds = float(state["loss_sum"]), float(state["seconds"])
+        self.incidents.restore(state["incidents"])
 
 
 def peak_memory_mb() -> float:

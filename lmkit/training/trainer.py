@@ -6,6 +6,7 @@ steps for most heads, and GPT-2's own divisor counts a position that is not pred
 """
 
 import logging
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +25,11 @@ from transformers import (
     TrainingArguments,
 )
 
-from lmkit.errors import GuardStopError
+from lmkit.errors import CheckpointError
 from lmkit.training.batches import Examples, Order, TrainLoader, train_loader
+from lmkit.training.guard import GuardedSteps, GuardSettings, marked
 from lmkit.training.optimizers import make_optimizer
 from lmkit.training.progress import Teller
-from lmkit.training.saving import WholeCheckpoints, last_good
 from lmkit.training.signals import WATCHED, StopSignals
 from lmkit.training.totals import Totals
 from lmkit.training.whole_step import WholeStep
@@ -71,12 +72,15 @@ class Setup:
     optim: str
     run_id: str
     signals: StopSignals
+    guard: GuardSettings
     on_save_error: str = "stop"
     layerwise_lr_decay: float | None = None
 
 
-class ExactTrainer(WholeCheckpoints):
+class ExactTrainer(GuardedSteps):
     """Trainer for every task of lmkit."""
+
+    setup: Setup
 
     def __init__(
         self,
@@ -160,7 +164,7 @@ class ExactTrainer(WholeCheckpoints):
             # All processes stop after the same step, whichever of them heard the signal.
             heard = [number for number, any_ in zip(WATCHED, step[2:], strict=True) if any_]
             self.agreed_stop = int(heard[0]) if heard else 0
-        self.totals.add_step(tokens=int(step[1]))
+        self.begin_step(tokens=int(step[1]))
         if self._whole_step is not None:
             self._whole_step.begin(batch_samples)
         return step[0].clamp(min=1)
@@ -182,33 +186,12 @@ class ExactTrainer(WholeCheckpoints):
             with self.accelerator.autocast():  # the output layer multiplies in the loss
                 total = self.setup.task.loss(outputs, inputs, self.args.label_smoothing_factor)
         # Gradients are averaged over the processes, so each one's share counts that much more.
-        loss = total / num_items_in_batch * self.args.world_size
+        loss = marked(total / num_items_in_batch * self.args.world_size)
         return (loss, outputs) if return_outputs else loss
 
     def floating_point_ops(self, inputs: Batch) -> int:
         """None here: the run's totals hold the tokens, and the summary computes from them."""
         return 0
-
-    # The guard
-
-    def _get_grad_norm(self, model: nn.Module, grad_norm: Any = None) -> Any:
-        """The gradient norm; the last moment at which a bad step can still be stopped."""
-        norm = super()._get_grad_norm(model, grad_norm=grad_norm)  # type: ignore[no-untyped-call] # not annotated
-        value = norm.item() if isinstance(norm, Tensor) else float(norm)
-        loss = self._tr_loss.item()
-        if not (torch.isfinite(torch.tensor([value, loss])).all() or self._scaler_skips(value)):
-            home = Path(str(self.args.output_dir))
-            raise GuardStopError(
-                f"step {self.state.global_step + 1}: the loss is {loss} and the gradient norm "
-                f"{value}; training stopped before the weights were touched. {last_good(home)} "
-                "Try a lower train.learning_rate, more train.warmup_steps, or look at the data"
-            )
-        return norm
-
-    def _scaler_skips(self, norm: float) -> bool:
-        """With float16 a first overflow is ordinary: the scaler skips the step and scales down."""
-        scaler = self.accelerator.scaler
-        return scaler is not None and not torch.isfinite(torch.tensor(norm)).item()
 
     # Optimizer
 
@@ -237,11 +220,21 @@ class ExactTrainer(WholeCheckpoints):
     # Totals
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Count the losses of the steps since the last line, then log as Trainer does."""
+        """Count the losses of the steps since the last line, log as Trainer does, and look.
+
+        Where steps were skipped, the loss of a line is the mean over the others.
+        """
         if "loss" in logs:
-            self.totals.loss_sum += logs["loss"] * (self.state.global_step - self._counted_to)
+            steps = self.state.global_step - self._counted_to
+            total = logs["loss"] * steps
+            if skipped := self.totals.incidents.count("skip", after=self._counted_to):
+                logs["loss"] = total / (steps - skipped) if steps > skipped else math.nan
+                logs["skipped_steps"] = skipped
+            self.totals.loss_sum += total
             self._counted_to = self.state.global_step
         super().log(logs, start_time)
+        if "loss" in logs or "eval_loss" in logs:
+            self.look()
 
     def begin(self) -> None:
         """The first step is next; on a resume, the loss since the last log line is taken up."""
@@ -252,12 +245,26 @@ class ExactTrainer(WholeCheckpoints):
             self._tr_loss += pending
         if self.state.global_step:
             self._globalstep_last_logged = last_logged
+        self.take_up()
         self.totals.start()
+
+    def save_now(self) -> Path:
+        """A checkpoint of the last step, whatever the cadence.
+
+        Raises:
+            CheckpointError: it could not be written.
+        """
+        self._save_checkpoint(self.model_wrapped, None)
+        saved = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        if not saved.is_dir():
+            raise CheckpointError(f"{saved}: the run cannot go on without this checkpoint")
+        return saved
 
     def mean_loss(self) -> float:
         """The objective, as a mean over all steps of the run."""
         rest = fmean(self._pending_losses()) if self.totals.steps > self._counted_to else 0.0
-        return (self.totals.loss_sum + rest) / max(self.totals.steps, 1)
+        made = self.totals.steps - self.totals.incidents.count("skip")
+        return (self.totals.loss_sum + rest) / max(made, 1)
 
     def close(self) -> None:
         """Stop the clock and take progress bars away, also after an error."""

@@ -15,6 +15,7 @@ from lmkit.models.inputs import model_inputs
 from lmkit.recipe.train import TrainSection
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import BatchShape, Order
+from lmkit.training.guard import GuardSettings
 from lmkit.training.signals import StopSignals
 from lmkit.training.trainer import ExactTrainer, Setup
 
@@ -84,7 +85,7 @@ def toy_run(tmp_path):
 
     def make(
         folder="out", *, total=8, micro=8, examples=24, dropout=0.0, strategy="random",
-        decided=None, **train,
+        decided=None, guard=None, **train,
     ):  # fmt: skip
         section = TrainSection.model_validate(
             {"optim": "sgd", "learning_rate": 0.1, "max_grad_norm": 0.0, "max_steps": 6,
@@ -104,7 +105,10 @@ def toy_run(tmp_path):
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
         trainer = ExactTrainer(
             model=model, args=args, tokenizer=tokenizer, evaluate=lambda: {"loss": 1.0},
-            setup=Setup(task, data, order, section.optim, "run", StopSignals()),
+            setup=Setup(
+                task, data, order, section.optim, "run", StopSignals(),
+                GuardSettings(tmp_path / folder / "guard.json", **(guard or {})),
+            ),
         )  # fmt: skip
         trainer.remove_callback(PrinterCallback)
         return SimpleNamespace(trainer=trainer, model=model, task=task, data=data, order=order)

@@ -75,14 +75,22 @@ def test_a_resume_carries_on(clock):
         clock.now += 1
         first.add_step(tokens)
     first.loss_sum = 0.1 + 0.2
+    met = {"step": 1, "kind": "plateau", "action": "warn"}
+    first.incidents.add(met)
     kept = first.state()
-    assert kept == {"tokens": 30, "steps": 2, "loss_sum": 0.1 + 0.2, "seconds": 2}
+    assert kept == {
+        "tokens": 30, "steps": 2, "loss_sum": 0.1 + 0.2, "seconds": 2, "incidents": [met],
+    }  # fmt: skip
     second = Totals()
     second.restore(kept)
     second.start()
     clock.now += 4
     second.add_step(5)
-    assert second.state() == {"tokens": 35, "steps": 3, "loss_sum": 0.1 + 0.2, "seconds": 6}
+    second.add_step(7)
+    second.drop_step(7)  # one that could not be made
+    assert second.state() == {
+        "tokens": 35, "steps": 3, "loss_sum": 0.1 + 0.2, "seconds": 6, "incidents": [met],
+    }  # fmt: skip
 
 
 CODE = """
