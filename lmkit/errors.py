@@ -7,6 +7,8 @@ one, the nearest valid name.
 
 from collections.abc import Sequence
 
+from lmkit.worker import LOST
+
 
 class LmkitError(Exception):
     """Something the user can mend. `exit_code` is the process's (contract: 2)."""
@@ -64,6 +66,12 @@ class MissingExtraError(LmkitError):
 
 class MemoryShortError(LmkitError):
     """Memory does not suffice, not even for the smallest micro-batch."""
+
+
+class LostProcessError(LmkitError):
+    """Another process of the run died, hangs or cannot be reached (EX_TEMPFAIL: try again)."""
+
+    exit_code = LOST
 
 
 class GuardStopError(LmkitError):

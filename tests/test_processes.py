@@ -1,11 +1,12 @@
 """`lmkit pretrain --processes 2` on a CPU: the same steps as one process takes, only shared."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -88,3 +89,57 @@ def test_seeds_are_run_by_the_same_processes(run_cli, small_recipe: Path, tmp_pa
     assert told["runs"][0]["metrics"] != pytest.approx(told["runs"][1]["metrics"], rel=1e-4)
     manifest = json.loads((tmp_path / "two/seed-2/manifest.json").read_text())
     assert manifest["sessions"][0]["world_size"] == 2
+
+
+def started(folder: Path, small_recipe: Path, *words: str) -> subprocess.Popen[str]:
+    """Two processes in the middle of a long training."""
+    command = ["pretrain", str(small_recipe), "-o", "run", "--processes", "2", *words]
+    sets = ("logging_steps=1", "eval_strategy=no", "max_steps=100000", "save_steps=5")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lmkit", *command, *(f"--set=train.{one}" for one in sets)],
+        cwd=folder, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until_step(process.stderr, 6)
+    return process
+
+
+def until_step(told: IO[str] | None, step: int) -> None:
+    assert told is not None
+    for line in told:
+        if line.startswith("step ") and int(line.split()[1].partition("/")[0]) >= step:
+            return
+    pytest.fail(f"ended before step {step}")
+
+
+def second_of(launcher: subprocess.Popen[str]) -> int:
+    """The pid of the worker with rank 1."""
+    path = Path(f"/proc/{launcher.pid}/task/{launcher.pid}/children")
+    for pid in map(int, path.read_text().split()):
+        if b"\0RANK=1\0" in Path(f"/proc/{pid}/environ").read_bytes():
+            return pid
+    raise AssertionError("no second worker")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_one_that_hangs_ends_all_within_the_timeout(small_recipe: Path, tmp_path: Path) -> None:
+    with started(tmp_path, small_recipe, "--set", "train.ddp_timeout=5") as process:
+        os.kill(second_of(process), signal.SIGSTOP)
+        _, told = process.communicate(timeout=100)
+    assert process.returncode == 75
+    assert "did not answer, and was ended" in told
+    assert "train.ddp_timeout: 5 s" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+def test_one_that_is_killed_is_told_and_all_go_on(small_recipe: Path, tmp_path: Path) -> None:
+    with started(tmp_path, small_recipe, "--max-restarts", "1") as process:
+        os.kill(second_of(process), signal.SIGKILL)
+        until_step(process.stderr, 6)  # once more
+        os.kill(second_of(process), signal.SIGKILL)
+        _, told = process.communicate(timeout=100)
+    assert process.returncode == 128 + signal.SIGKILL
+    assert told.count("was killed by SIGKILL") == 1  # the first was read above
+    assert "Traceback" not in told
+    steps = [line["step"] for line in lines(tmp_path / "run")]
+    assert steps == list(range(1, len(steps) + 1))  # no step is missing or there twice

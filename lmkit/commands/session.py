@@ -20,6 +20,7 @@ from transformers.integrations import (  # type: ignore[attr-defined]  # a lazy 
     TensorBoardCallback,
 )
 
+from lmkit import others
 from lmkit.commands.recovery import Place, halved, memory_text, release, rolled_back
 from lmkit.commands.resolve import batch_shape
 from lmkit.data.sources import Source, Splits
@@ -103,6 +104,7 @@ def train_session(session: Session) -> Trained:
     keep_freed_memory()
     session.task.attach(session.model)
     signals = StopSignals()
+    others.meet()  # the first has written the manifest
     try:
         with signals:
             trainer = _to_the_end(session, signals, place)

@@ -33,6 +33,7 @@ from lmkit.models.adapting import adapt, check_library
 from lmkit.models.device import default_device
 from lmkit.models.libraries import quiet_libraries
 from lmkit.models.loading import ModelLoader
+from lmkit.others import losses_told
 from lmkit.recipe.load import dump_recipe
 from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
@@ -58,6 +59,7 @@ class Parts:
     train: Examples
 
 
+@losses_told()
 def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str, Any]:
     """Train what the recipe says.
 

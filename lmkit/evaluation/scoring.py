@@ -11,6 +11,8 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import torch
 
+from lmkit import others
+
 Batch = dict[str, torch.Tensor]
 Rows = dict[str, list[Any]]
 Progress = Callable[[int, int], None]
@@ -110,6 +112,7 @@ def _gather(rows: Rows, world_size: int) -> list[Rows]:
     """The rows of every process, on every process."""
     if world_size == 1:
         return [rows]
+    others.meet()  # shares of the work take unequal times
     parts: list[Any] = [None] * world_size
     torch.distributed.all_gather_object(parts, rows)
     return parts

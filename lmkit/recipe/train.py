@@ -31,6 +31,7 @@ OTHER_DEFAULTS = (
     "eval_strategy",
     "save_total_limit",
     "load_best_model_at_end",
+    "ddp_timeout",
 )
 """The keys whose default differs from that of `TrainingArguments`."""
 

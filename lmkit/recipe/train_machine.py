@@ -50,8 +50,9 @@ class MachineSection(Section):
     written in parts; while a split is scored each holds the whole weights)."""
     ddp_backend: Literal["nccl", "gloo", "mpi", "xccl", "hccl", "cncl", "mccl"] | None = None
     """How processes talk; left out, nccl between GPUs and gloo between CPUs."""
-    ddp_timeout: int = Field(default=1800, ge=1)
-    """Seconds after which a process that does not answer ends the run."""
+    ddp_timeout: int | None = Field(default=None, ge=1)
+    """Seconds after which a process that does not answer ends the run; left out, 60 on CPUs and
+    1800 between GPUs. Long work of one process is no silence."""
     ddp_find_unused_parameters: bool | None = None
     """Allow parameters that get no gradient in a step; left out, as transformers chooses."""
     ddp_bucket_cap_mb: int | None = Field(default=None, ge=1)

@@ -20,6 +20,7 @@ from transformers import Trainer, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import SaveStrategy
 
+from lmkit import others
 from lmkit.durable import shortage
 from lmkit.errors import CheckpointError, GuardStopError
 from lmkit.training import checkpoint
@@ -91,6 +92,7 @@ class WholeCheckpoints(Trainer):
             told = str(error).strip().partition("\n")[0] or type(error).__name__
         if self.args.world_size == 1:
             return told
+        others.meet()  # the first writes for as long as its disk needs
         found: list[str | None] = [None] * self.args.world_size
         torch.distributed.all_gather_object(found, told)
         return next((text for text in found if text is not None), None)
