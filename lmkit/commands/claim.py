@@ -98,6 +98,8 @@ def take(claimed: Claim) -> Claim:
     try:
         moved = (str(_move_aside(claimed.folder)),) if claimed.replaces else ()
         claimed.folder.mkdir(parents=True, exist_ok=True)
+        if claimed.earlier is not None:  # a finished run that goes on is not finished
+            run.summary.unlink(missing_ok=True)
     except OSError as error:
         raise RunFolderError(_unwritable(claimed.folder, error)) from error
     worker.begin()

@@ -37,7 +37,7 @@ def begin_manifest(
     """Write the manifest of a run that begins, or add a session to that of one that goes on."""
     now = _now()
     cleaned = cleaning_ledgers(splits)
-    session = {"started": now, "command": options.command, **_machine()}
+    session = {"started": now, "command": options.command, **machine()}
     if claimed.earlier is not None and folder.manifest.is_file():
         manifest = folder.read_manifest()
         manifest["sessions"] = [*manifest.get("sessions", []), session]
@@ -101,7 +101,8 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """What a session runs on."""
     gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {
         "platform": platform.platform(),

@@ -26,10 +26,12 @@ LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_byte", "mse")
 # What a resume may not change without being told to; the rest (cadence, workers, ...) may differ.
 FIXED = ("task", "model", "tokenizer", "data")
 FIXED_TRAIN = (
-    "total_batch_size", "seed", "data_seed", "optim", "optim_args", "learning_rate",
+    "total_batch_size", "seed", "data_seed", "optim", "optim_args", "optim_target_modules",
+    "learning_rate", "layerwise_lr_decay", "neftune_noise_alpha",
     "weight_decay", "adam_beta1", "adam_beta2", "adam_epsilon", "lr_scheduler_type",
     "lr_scheduler_kwargs", "warmup_steps", "max_grad_norm", "label_smoothing_factor",
-    "train_sampling_strategy", "precision", "compile",
+    "train_sampling_strategy", "precision", "compile", "metric_for_best_model",
+    "greater_is_better",
 )  # fmt: skip
 
 

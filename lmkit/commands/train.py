@@ -11,7 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    enable_full_determinism,
+    set_seed,
+)
 
 from lmkit import tasks
 from lmkit.commands.claim import Claim, claim, drop_replaced, take
@@ -20,9 +25,10 @@ from lmkit.commands.finish import finish
 from lmkit.commands.gguf import with_folders
 from lmkit.commands.glance import tell
 from lmkit.commands.ledger import ledger_lines, reckon_ledger
-from lmkit.commands.manifest import begin_manifest, contents
+from lmkit.commands.manifest import begin_manifest, contents, machine
 from lmkit.commands.rehearse import rehearse
 from lmkit.commands.resolve import Facts, batch_shape, require_same, resolve
+from lmkit.commands.resuming import changes, keep_batch
 from lmkit.commands.session import Session, train_session
 from lmkit.data.encoded_groups import EncodedGroups
 from lmkit.data.sources import Splits, open_splits
@@ -41,7 +47,7 @@ from lmkit.run_folder import RunFolder, write_text
 from lmkit.tasks.base import Examples, Task
 from lmkit.training.attention import AttentionChoice, choose_attention
 from lmkit.training.cost import estimate, guess_seconds, is_recurrent
-from lmkit.training.hardware import Precision, choose_compile, choose_precision
+from lmkit.training.hardware import Precision, choose_compile, choose_precision, determinism
 from lmkit.training.processes import Processes, join
 from lmkit.training.sharding import require_processes, require_shardable
 
@@ -80,12 +86,18 @@ def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str,
     require_processes(recipe.train.parallel, processes.world_size)
     claimed = processes.once(lambda: claim(recipe, options))
     recipe = processes.once(lambda: with_piped_data(recipe, claimed.earlier))
+    manifest = {}
+    if claimed.earlier is not None:
+        manifest = RunFolder(claimed.folder).read_manifest()
+        recipe = keep_batch(recipe, claimed.earlier, manifest)
     parts = prepare(recipe)
     resolved = settle(recipe, parts, processes, claimed)
     if claimed.earlier is not None:
-        manifest = RunFolder(claimed.folder).read_manifest()
         found = contents(manifest, parts.splits, parts.tokenizer)
         require_same(claimed.earlier, resolved, options.allow_changed, found)
+        if processes.is_first:
+            for line in changes(claimed.earlier, resolved, manifest, machine()):
+                logger.warning(line)
     rehearse(
         resolved, processes, parts.task, parts.model, parts.train, _validation(resolved, parts)
     )
@@ -127,7 +139,8 @@ def prepare(recipe: Recipe) -> Parts:
 
     Model types and configuration keys are checked first, before any data is read.
     """
-    set_seed(recipe.train.seed)
+    # before anything runs on a GPU, whose libraries take up the settings once
+    (enable_full_determinism if recipe.train.deterministic else set_seed)(recipe.train.seed)
     check_library(recipe.model)
     recipe = with_folders(recipe)
     loader = ModelLoader(recipe.model, resize=bool(recipe.tokenizer.add_tokens))
@@ -198,6 +211,8 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
     if processes.is_first:
         logger.info("precision %s: %s", precision.value, precision.reason)
         logger.info("compile %s: %s", "on" if compiled.value else "off", compiled.reason)
+        if told := determinism(recipe.train.deterministic):
+            logger.info(told)
         _say_if_short(batch_shape(recipe, len(parts.train), processes.world_size).total, parts)
     attention = _attention(recipe, parts, precision.value, processes.world_size, claimed.earlier)
     if attention.value is not None:

@@ -54,6 +54,18 @@ class Compiler(NamedTuple):
     problem: str
 
 
+def determinism(forced: bool) -> str | None:
+    """What to say of `train.deterministic`; None on a CPU, whose sums are the same each time."""
+    if not torch.cuda.is_available():
+        return None
+    if forced:
+        return "deterministic on: the same bits each time on this GPU, by slower kernels"
+    return (
+        "deterministic off: GPU kernels may add in another order each time, so a run that is "
+        "repeated or resumed differs in its last bits; train.deterministic: true forces the same"
+    )
+
+
 def choose_precision(setting: Literal["auto"] | Precision) -> PrecisionChoice:
     """What `train.precision` becomes on this machine."""
     if setting != "auto":

@@ -57,7 +57,9 @@ def test_resume_keeps_id_and_recipe(recipe: Recipe, run: Path) -> None:
     claimed = claim(recipe, RESUME)
     assert claimed.run_id == "abc"
     assert claimed.earlier == recipe
+    assert finished_summary(recipe, RESUME) is not None
     assert take(claimed) == claimed
+    assert finished_summary(recipe, RESUME) is None  # it goes on: killed, it has work to do
 
 
 def test_overwrite_moves_aside_only_when_taken(recipe: Recipe, run: Path) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from lmkit.training import hardware
 from lmkit.training.hardware import choose_compile, choose_precision, find_compiler
@@ -104,3 +105,11 @@ def test_the_flags_are_those_of_the_kernel() -> None:
     flags = hardware.cpu_flags()
     assert flags
     assert all(f" {flag}" in listing.read_text() for flag in flags)
+
+
+def test_what_a_gpu_does_not_promise_is_said(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert "train.deterministic: true forces the same" in hardware.determinism(False)
+    assert hardware.determinism(True).startswith("deterministic on")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert hardware.determinism(False) is None
