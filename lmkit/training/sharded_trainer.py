@@ -55,6 +55,8 @@ class ShardedTrainer(ExactTrainer):
 
     def _wrap_model(self, model: nn.Module, *_args: Any, **_kwargs: Any) -> Any:
         """Autocast and no more: Accelerate would wrap the model for DDP."""
+        again: Any = model  # it may have been another trainer's, which took its autocast along
+        again._is_accelerate_prepared = False
         ready: Any = self.accelerator.prepare_model(
             model, device_placement=False, evaluation_mode=True
         )

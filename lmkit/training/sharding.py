@@ -54,10 +54,15 @@ def require_shardable(model: PreTrainedModel) -> None:
 def shard(model: PreTrainedModel, world_size: int) -> None:
     """Share the parameters out in place: layer by layer, the rest as one group.
 
+    A model that is shared already stays so.
+
     Args:
         model: alike on every process, and on the device it is trained on.
         world_size: processes, all of which call this.
     """
+    if isinstance(model, FSDPModule):  # training goes on after a rollback or a smaller micro-batch
+        part(model)
+        return
     require_shardable(model)
     for parameter in model.parameters():
         torch.distributed.broadcast(parameter.data, src=0)

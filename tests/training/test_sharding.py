@@ -28,6 +28,7 @@ def observed(rank, file, queue):
             parameter += rank  # the first process's are taken
     whole_bytes = sharding.held_bytes(model)
     sharding.shard(model, 2)
+    sharding.shard(model, 2)  # as after a rollback: it stays as it is
     told = {
         "rank": rank,
         "shared": all(isinstance(parameter, DTensor) for parameter in model.parameters()),
