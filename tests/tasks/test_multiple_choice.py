@@ -20,6 +20,7 @@ from lmkit.recipe.train import TrainSection
 from lmkit.tasks.multiple_choice import MultipleChoice
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import BatchShape, Order
+from lmkit.training.guard import GuardSettings
 from lmkit.training.signals import StopSignals
 from lmkit.training.trainer import ExactTrainer, Setup
 
@@ -88,7 +89,10 @@ def trained(task, model, tokenizer, examples, micro, folder):
     task.attach(model)
     trainer = ExactTrainer(
         model=model, args=args, tokenizer=tokenizer, evaluate=dict,
-        setup=Setup(task, examples, order, "sgd", "run", StopSignals()),
+        setup=Setup(
+            task, examples, order, "sgd", "run", StopSignals(),
+            GuardSettings(folder / "guard.json"),
+        ),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     trainer.train()

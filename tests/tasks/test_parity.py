@@ -15,6 +15,7 @@ from lmkit.recipe.sections import ModelSection
 from lmkit.recipe.train import TrainSection
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import BatchShape, Order
+from lmkit.training.guard import GuardSettings
 from lmkit.training.signals import StopSignals
 from lmkit.training.trainer import ExactTrainer, Setup
 
@@ -154,7 +155,9 @@ def trained(home, case, micro):
     task.attach(model)
     trainer = ExactTrainer(
         model=model, args=args, tokenizer=tokenizer, evaluate=dict,
-        setup=Setup(task, examples, order, "sgd", "run", StopSignals()),
+        setup=Setup(
+            task, examples, order, "sgd", "run", StopSignals(), GuardSettings(home / "guard.json"),
+        ),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
     trainer.train()
