@@ -92,7 +92,9 @@ def test_nothing_prints_to_standard_output(cli, small_recipe: Path, monkeypatch)
     real = train.train_session
 
     def watched(session):
-        made = sessions._trainer(session, sessions.StopSignals())
+        made = sessions._trainer(
+            session, sessions.StopSignals(), sessions.Place(session.recipe, None)
+        )
         seen.extend(type(callback) for callback in made.callback_handler.callbacks)
         return real(session)
 
