@@ -67,7 +67,7 @@ def weights(folder: str) -> str:
     return sha256(Path(folder, "model.safetensors").read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("more", ["", ", quantization: nf4"])
+@pytest.mark.parametrize("more", ["", pytest.param(", quantization: nf4", marks=pytest.mark.slow)])
 def test_adapters_learn_are_resumed_and_merged(cli, write, monkeypatch, more) -> None:
     recipe = write(f", lora: {{r: 4, dropout: 0.1{more}}}")
     whole = cli("finetune", recipe, "-o", "whole", "--json")

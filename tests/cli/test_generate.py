@@ -90,6 +90,7 @@ def test_a_masked_model_is_refused(cli, tiny_bert_folder):
     assert found.out == ""
 
 
+@pytest.mark.slow
 def test_the_real_command_reads_standard_input_and_repeats_itself(
     run_cli, cli, tiny_gpt2_folder, tmp_path
 ):

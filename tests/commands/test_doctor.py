@@ -44,7 +44,7 @@ def test_json_and_table_say_the_same(capsys: pytest.CaptureFixture[str]) -> None
     assert findings["packages"]["torch"] == version("torch")
     assert findings["python"] == ".".join(map(str, sys.version_info[:3]))
     assert findings["precision"]["reason"]
-    assert findings["extras"] == {"clean": [], "dev": [], "lora": []}
+    assert findings["extras"] == {name: [] for name in ("clean", "dev", "gguf", "lora", "qlora")}
     doctor.report(as_json=False)
     table = capsys.readouterr().out
     for line in ("precision: auto", "compile: auto", "C++ compiler", "cache", "hub", "threads"):

@@ -84,6 +84,7 @@ def test_a_divergence_goes_back_and_the_run_is_resumed_bit_for_bit(
         assert torch.equal(one, weights("again")[name])
 
 
+@pytest.mark.slow
 def test_going_back_is_bounded(cli, small_recipe: Path, leaps) -> None:
     leaps(0.0)
     ended = cli(
@@ -144,7 +145,7 @@ def short_above(monkeypatch: pytest.MonkeyPatch, rows: int, after: int = 0) -> N
     monkeypatch.setattr(CausalLM, "forward", forward)
 
 
-@pytest.mark.parametrize("after", [0, 3])
+@pytest.mark.parametrize("after", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_the_micro_batch_is_halved_until_it_fits(
     cli, small_recipe: Path, monkeypatch, after: int
 ) -> None:
@@ -167,6 +168,7 @@ def test_the_micro_batch_is_halved_until_it_fits(
     assert [met["action"] for met in incidents("run")] == ["halve", "halve"]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_to_halve(cli, small_recipe: Path, monkeypatch) -> None:
     short_above(monkeypatch, 0)
     ended = cli("pretrain", small_recipe, "-o", "run")

@@ -4,13 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
-
-# A busy machine is no failure of a property.
-settings.register_profile("lmkit", deadline=None)
-settings.load_profile("lmkit")
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog, again and again.",

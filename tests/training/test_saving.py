@@ -43,6 +43,7 @@ def test_a_resume_is_bit_for_bit(toy_run, train, layout):
     assert again.trainer.mean_loss() == whole.trainer.mean_loss()
 
 
+@pytest.mark.slow
 # a forked child of a process with threads, as every loader with workers is
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("persistent", [None, False, True])
@@ -94,6 +95,7 @@ def state(run):
     return file.getvalue()
 
 
+@pytest.mark.slow
 def test_the_loss_between_two_log_lines_survives_a_checkpoint(toy_run):
     options = {"max_steps": 8, "save_strategy": "steps"}
     whole = toy_run("whole", **options, decided={"save_steps": 2, "logging_steps": 4})
