@@ -128,7 +128,7 @@ def main() -> None:
         lost.append(reached - (int(resumed.group(1)) if resumed else 0))
         if turn == args.kills:
             break
-        time.sleep(draw.uniform(0.0, 0.5))
+        time.sleep(draw.uniform(0.0, 3.0))
         if turn % 2:
             until = time.monotonic() + 10
             while not saving(work) and time.monotonic() < until:
