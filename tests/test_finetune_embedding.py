@@ -133,7 +133,7 @@ def test_two_processes_share_the_negatives_of_a_step(run_cli, recipe, tmp_path):
         lines = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
         losses.append([line["loss"] for line in map(json.loads, lines) if "loss" in line])
     assert len(losses[0]) == 4
-    assert losses[1] == pytest.approx(losses[0], abs=1e-6)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-6)  # float32: eight units in the last place
     weights = [
         load_file(tmp_path / name / "model" / "model.safetensors") for name in ("one", "two")
     ]

@@ -25,6 +25,7 @@ from lmkit.models.inspecting import one_line
 from lmkit.models.libraries import quiet_libraries
 from lmkit.models.loading import UNREADABLE
 from lmkit.recipe.sections import Recipe
+from lmkit.vocabulary import id_count
 
 KIND = "models"
 """The folder of the cache that holds them."""
@@ -93,8 +94,8 @@ def _convert(file: Path, folder: Path) -> Mapping[str, Any]:
     # Nothing is quantized any more, whatever transformers notes of where it came from.
     model.hf_quantizer = None
     del model.config.quantization_config
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(len(tokenizer))  # transformers adds `<|endoftext|>`
+    if id_count(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(id_count(tokenizer))  # transformers adds `<|endoftext|>`
     positions = getattr(model.config, "max_position_embeddings", None)
     if isinstance(positions, int):
         tokenizer.model_max_length = positions  # the file does not say it, the model does

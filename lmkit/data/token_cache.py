@@ -38,6 +38,7 @@ from lmkit.data.token_joiner import Written, join_shards
 from lmkit.data.token_writer import write_shards
 from lmkit.data.tokenizer import end_token_id, tokenizer_fingerprint
 from lmkit.errors import LmkitError, TokenizerError
+from lmkit.vocabulary import id_count
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,7 @@ def identify(
     vocab_limit: int | None = None,
 ) -> Identity:
     """The key of a split and its parts; arguments and errors are those of `tokenize_corpus`."""
-    largest = _largest_id(tokenizer)
+    largest = id_count(tokenizer) - 1
     if vocab_limit is not None and largest >= vocab_limit:
         raise TokenizerError(
             f"the tokenizer's largest id is {largest}, but the model's vocabulary has "
@@ -261,12 +262,13 @@ def _make(identity: Identity, folder: Path) -> Written:
 def _nearest(folder: Path, identity: Identity) -> str:
     """What the nearest earlier entry of this split differs in, as the end of a reason."""
     best: tuple[int, float, str] | None = None
-    for path in folder.glob("*/meta.json"):
+    for path in folder.glob("[!.]*/meta.json"):  # a name with a dot is half made
         try:
+            made = path.stat().st_mtime
             meta = json.loads(path.read_text(encoding="utf-8"))
             split, then = meta["split"], meta["content"]
         except (OSError, ValueError, KeyError):
-            continue
+            continue  # damaged, or just put away by another process
         if split != identity.source.name or path.parent.name == identity.key:
             continue
         other = [
@@ -277,12 +279,5 @@ def _nearest(folder: Path, identity: Identity) -> str:
         told = f": the nearest entry, {path.parent.name[:12]}, has other {' and '.join(other)}"
         if len(other) == len(_PARTS):
             told = ": nothing like it there"
-        best = max(best or (-9, 0.0, ""), (-len(other), path.stat().st_mtime, told))
+        best = max(best or (-9, 0.0, ""), (-len(other), made, told))
     return best[2] if best else ""
-
-
-def _largest_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    vocabulary = tokenizer.get_vocab()
-    if not vocabulary:
-        raise TokenizerError("the tokenizer's vocabulary is empty")
-    return int(max(vocabulary.values()))

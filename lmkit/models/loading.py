@@ -35,6 +35,7 @@ from lmkit.models.libraries import quiet_libraries
 from lmkit.models.positions import start_with_waves
 from lmkit.recipe.sections import ModelSection
 from lmkit.run_folder import model_folder
+from lmkit.vocabulary import id_count
 
 # What transformers raises for a folder that it cannot read, or read as asked.
 UNREADABLE = (
@@ -122,7 +123,7 @@ class ModelLoader:
     ) -> None:
         given = self.section.config
         if "vocab_size" not in given:
-            config.vocab_size = len(tokenizer)
+            config.vocab_size = id_count(tokenizer)
         for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
             if name not in given and hasattr(config, name):
                 setattr(config, name, getattr(tokenizer, name))
@@ -145,8 +146,7 @@ class ModelLoader:
             )
 
     def _check_vocabulary(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        held = vocabulary_size(model)
-        needed = len(tokenizer)
+        held, needed = vocabulary_size(model), id_count(tokenizer)
         if needed <= held:
             return
         if self.resize:

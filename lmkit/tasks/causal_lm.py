@@ -32,6 +32,7 @@ from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
+from lmkit.vocabulary import id_count
 
 PAD_VALUES = {"input_ids": 0, "labels": IGNORED, SEGMENTS: 0}  # any id will do: nothing sees it
 
@@ -147,7 +148,7 @@ class CausalLM(TokenTask[CausalLMOptions]):
         if train is not None:
             tokens = tokens_of(train, tokenizer, text_column=name)
         texts = (column(row, name) for row in scored.rows())
-        return baselines.for_causal(tokens, texts, examples, len(tokenizer))
+        return baselines.for_causal(tokens, texts, examples, id_count(tokenizer))
 
     def definition(self) -> str:
         """How `loss` is counted here."""

@@ -27,6 +27,7 @@ from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.chat import ChatOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
+from lmkit.vocabulary import id_count
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,11 @@ class Chat(TokenTask[ChatOptions]):
             ModelError: the model is none that writes, has too few positions, or cannot keep the
                 conversations of a block apart (`packing: isolated`).
         """
-        known = len(tokenizer)
+        known = set(tokenizer.get_vocab())
         template = give_template(tokenizer, self.options.chat_template)
-        if len(tokenizer) > known:
-            added = tokenizer.convert_ids_to_tokens(list(range(known, len(tokenizer))))
-            logger.info("tokenizer: added for the chat template: %s", ", ".join(map(str, added)))
+        added = sorted(set(tokenizer.get_vocab()) - known, key=tokenizer.convert_tokens_to_ids)
+        if added:
+            logger.info("tokenizer: added for the chat template: %s", ", ".join(added))
             loader.resize = True
         positions = usable_positions(loader.config())
         left_out = "max_length" not in self.options.model_fields_set
@@ -181,7 +182,7 @@ class Chat(TokenTask[ChatOptions]):
             return {}
         template = give_template(tokenizer, self.options.chat_template)
         learned = encode_answers(train.rows(), template, self.options)
-        size = len(tokenizer)
+        size = id_count(tokenizer)
         counts = targets(learned, size).counts
         return {"unigram": causal_unigram(counts, targets(examples, size))}
 

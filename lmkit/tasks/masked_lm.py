@@ -31,6 +31,7 @@ from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.masked_lm import MaskedLMOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
+from lmkit.vocabulary import id_count
 
 
 class MaskedLM(TokenTask[MaskedLMOptions]):
@@ -138,7 +139,9 @@ class MaskedLM(TokenTask[MaskedLMOptions]):
         tokens = None
         if train is not None:
             tokens = tokens_of(train, tokenizer, text_column=name)
-        return baselines.for_masked(tokens, examples, len(tokenizer), tokenizer.all_special_ids)
+        return baselines.for_masked(
+            tokens, examples, id_count(tokenizer), tokenizer.all_special_ids
+        )
 
     def definition(self) -> str:
         """How `loss` is counted here."""

@@ -42,6 +42,7 @@ from lmkit.models.seq2seq import (
 )
 from lmkit.recipe.options.seq2seq import Seq2SeqOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
+from lmkit.vocabulary import id_count
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +99,9 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
         )
         end = end_token_id(tokenizer)
         keys = (
-            start_keys(config, end=end, pad=self.pad_id, vocabulary=len(tokenizer)) if new else {}
+            start_keys(config, end=end, pad=self.pad_id, vocabulary=id_count(tokenizer))
+            if new
+            else {}
         )
         model = loader.load(
             AutoModelForSeq2SeqLM, tokenizer,

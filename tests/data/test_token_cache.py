@@ -168,6 +168,14 @@ def test_nothing_like_it(byte_tokenizer, word_tokenizer, caplog):
     assert "(not in the cache: nothing like it there)" in caplog.messages[-1]
 
 
+def test_what_another_process_is_making_is_no_entry(byte_tokenizer, caplog):
+    caplog.set_level(logging.INFO)
+    folder = corpus_of(byte_tokenizer).folder
+    folder.rename(folder.with_name(f".{folder.name}.tmp"))  # may be gone at any moment
+    corpus_of(byte_tokenizer, texts=["one text"])
+    assert "(not in the cache)" in caplog.messages[-1]
+
+
 class File(Texts):
     """A source of one file that is written to while it is read."""
 
