@@ -108,14 +108,16 @@ def run(arguments: Sequence[str]) -> tuple[int, str]:
 
 
 def _defect(error: BaseException) -> tuple[int, str]:
-    """The exit code, and what to report; a panic is of the Rust of a tokenizer, by its patterns."""
-    if type(error).__name__ == "PanicException":  # no module gives the class
-        return MENDABLE, (
-            f"the tokenizer fails on a text ({error}); take another one (tokenizer.source), or "
-            "mend the patterns of its tokenizer.json"
-        )
+    """The exit code, and what to report; `tokenizers` raises what is no class of its own."""
     import traceback
 
+    last = traceback.extract_tb(error.__traceback__)[-1].filename
+    bare = type(error) is Exception and "tokenization_" in last
+    if bare or type(error).__name__ == "PanicException":
+        return MENDABLE, (
+            f"the tokenizer fails on a text ({error}); take another one (tokenizer.source), or "
+            "mend its tokenizer.json"
+        )
     return DEFECT, f"{''.join(traceback.format_exception(error))}{REPORT}"
 
 

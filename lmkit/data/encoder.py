@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.fast_bpe import FastBPE, NotProvenError
 from lmkit.data.tokenizer import end_token_id
+from lmkit.data.tokenizer_loading import of_tokenizers
 from lmkit.errors import TokenizerError
 
 _SAMPLE = 1 << 16  # characters up to which a document is encoded both ways to compare
@@ -114,7 +115,7 @@ class Encoder:
                 ids: Any = self._tokenizer.convert_tokens_to_ids(pieces)
                 yield ids
         except BaseException as error:
-            if type(error).__name__ != "PanicException":  # Rust's panics: not an Exception
+            if not of_tokenizers(error):
                 raise
             first, last = documents.origins[chosen[0]], documents.origins[chosen[-1]]
             raise TokenizerError(

@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from lmkit.data.tokenizer_bounds import require_bounds
 from lmkit.errors import HubError, TokenizerError
 from lmkit.hub import model_commit
 from lmkit.recipe.nearest import nearest
@@ -32,6 +33,7 @@ _VOCABULARIES = (
     "sentencepiece.bpe.model",
 )
 _SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "config.json")
+_LARGEST = 256 << 20  # bytes of a file; that of a vocabulary of 262,144 tokens has 33 MB
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -39,13 +41,15 @@ def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokeni
     """A tokenizer from a folder, a run folder (its `model/`) or the hub; no code of theirs is run.
 
     Raises:
-        TokenizerError: there is no such folder, no tokenizer in it, or it is damaged; the file is
-            named.
+        TokenizerError: there is no such folder, no tokenizer in it, or it is damaged or hostile;
+            the file is named.
         HubError: the hub cannot be reached or does not hold it.
     """
     folder = Path(source).expanduser()
     if folder.is_dir():
-        return _from_folder(folder)
+        opened = _from_folder(folder)
+        require_bounds(opened, source)
+        return opened
     if folder.exists():
         raise TokenizerError(f"{source}: is a file; name the folder that holds it")
     if not _is_hub_name(source):
@@ -53,7 +57,9 @@ def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokeni
         close = nearest(folder.name, found)
         hint = f"; did you mean {folder.parent / close}?" if close else ""
         raise TokenizerError(f"{source}: there is no such tokenizer folder{hint}")
-    return _from_hub(source, revision)
+    opened = _from_hub(source, revision)
+    require_bounds(opened, source)
+    return opened
 
 
 def _from_folder(folder: Path) -> PreTrainedTokenizerBase:
@@ -127,6 +133,12 @@ def _check_json(path: Path) -> None:
     if path.suffix != ".json":
         return
     try:
+        size = path.stat().st_size
+        if size > _LARGEST:
+            raise TokenizerError(
+                f"{path}: has {size >> 20} MB, which no tokenizer needs; allowed are "
+                f"{_LARGEST >> 20} MB"
+            )
         json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{path}: is damaged: not JSON: {error}") from error
@@ -148,13 +160,14 @@ def as_made(tokenizer: Any) -> PreTrainedTokenizerBase:
     return checked
 
 
+def of_tokenizers(error: BaseException) -> bool:
+    """Whether `tokenizers` raised this: a bare `Exception`, or, where it panicked, no Exception."""
+    return type(error) is Exception or type(error).__name__ == "PanicException"
+
+
 @contextmanager
 def told_as_tokenizer_error(source: str) -> Iterator[None]:
-    """Whatever a damaged or hostile tokenizer sets off, as a TokenizerError.
-
-    `tokenizers` raises bare `Exception`s, and where it panics a `PanicException`, which is not an
-    `Exception` at all.
-    """
+    """Whatever a damaged or hostile tokenizer sets off, as a TokenizerError."""
     try:
         yield
     except (
@@ -168,7 +181,7 @@ def told_as_tokenizer_error(source: str) -> Iterator[None]:
     ) as error:
         raise TokenizerError(_explained(source, error)) from error
     except BaseException as error:
-        if type(error) is Exception or type(error).__name__ == "PanicException":
+        if of_tokenizers(error):
             raise TokenizerError(_explained(source, error)) from error
         raise
 

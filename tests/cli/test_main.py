@@ -60,6 +60,7 @@ def probe(
         ("raise typer.Exit(5)", 5, ""),
         ("raise MemoryError", 2, None),
         ("raise type('PanicException', (BaseException,), {})('retry-limit')", 2, None),
+        ("exec(compile('raise Exception(0)', 'tokenization_x.py', 'exec'))", 2, None),
         ("raise errors.HubError('https://me:sesame@hub.org: no')", 2, "https://***@hub.org: no\n"),
     ],
 )
@@ -72,7 +73,9 @@ def test_exit_codes_and_texts(body: str, code: int, told: str | None) -> None:
         assert ended.stderr == told
 
 
-@pytest.mark.parametrize("body", ["1 / 0", "raise BrokenPipeError(32, 'of a socket')"])
+@pytest.mark.parametrize(
+    "body", ["1 / 0", "raise Exception(0)", "raise BrokenPipeError(32, 'of a socket')"]
+)
 def test_a_defect_has_its_traceback_and_a_place_to_report(body: str) -> None:
     ended = probe(body)
     assert ended.returncode == 1

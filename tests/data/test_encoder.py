@@ -1,9 +1,13 @@
 """Tests of lmkit/data/encoder.py; see also test_token_writer.py."""
 
 import numpy as np
+import pytest
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from lmkit.data.encoder import Documents, Encoder, plain
 from lmkit.data.fast_bpe import FastBPE
+from lmkit.errors import TokenizerError
 
 TEXTS = ["one <|endoftext|> text", " " * 1000, "naïve 東京 🙂", "x"]
 DOCUMENTS = Documents(TEXTS, [f"memory:{i}" for i in range(4)], [len(t.encode()) for t in TEXTS])
@@ -33,6 +37,14 @@ def test_a_tokenizer_that_is_no_byte_level_bpe(word_tokenizer):
     assert tokens[-1] == word_tokenizer.sep_token_id
     assert lengths.tolist() == [4, 2]
     assert encoder.agrees(DOCUMENTS)
+
+
+def test_a_text_that_the_vocabulary_cannot_write_is_an_error_that_names_it():
+    backend = Tokenizer(models.WordLevel({"<e>": 0, "a": 1}, unk_token="[none]"))
+    encoder = Encoder(PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<e>"), "<u2")
+    documents = Documents(["a", "b"], ["x.txt:1", "x.txt:2"], [1, 1])
+    with pytest.raises(TokenizerError, match=r"between x\.txt:1 and x\.txt:2: .*Missing \[UNK\]"):
+        encoder.encode(documents)
 
 
 def test_a_sample_is_compared(byte_tokenizer, monkeypatch):
