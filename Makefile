@@ -53,8 +53,9 @@ format: setup ## lay out and mend what ruff can mend
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-docs: setup ## docs/cli.md from the commands' own --help, the README's tree from the files
+docs: setup ## docs/cli.md from the commands' own --help, job files, the README's tree from the files
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_clusters.py
 	$(BIN)/python docs/write_tree.py
 
 bench: setup ## the figures of benchmarks/README.md

@@ -19,7 +19,7 @@ AROUND = {
     "constraints.txt": "the exact versions that were tried",
     "Makefile": "the words that people and CI use; `make help` lists them",
     ".ci/run": "what must hold before a change lands",
-    "docs/": "cli.md, and the scripts that write it and this tree",
+    "docs/": "cli.md, clusters.md, and the scripts that write them and this tree",
     "benchmarks/": "one file a promise about speed, memory or quality, and the figures",
     "tests/": "the tree of lmkit/, file for file, and the rules of the house",
 }

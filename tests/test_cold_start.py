@@ -21,6 +21,8 @@ TRAINING = {
     "--node-rank", "--rendezvous", "--max-restarts", "--seeds", "--dry-run", "--json", "--quiet",
 }  # fmt: skip
 
+LAUNCH = {"--set", "--output", "--nodes", "--gpus-per-node", "--max-restarts"}
+
 # Growing this list is a decision: another option for every user to read past.
 SURFACE = {
     "": {"--version", "--quiet"},
@@ -54,6 +56,15 @@ SURFACE = {
     "data tokenizer": {"--set", "--beside", "--json", "--quiet"},
     "data cache list": {"--json"},
     "data cache clear": set(),
+    "launch slurm": LAUNCH | {
+        "--setup", "--time", "--partition", "--account", "--cpus-per-task", "--mem",
+    },
+    "launch skypilot": LAUNCH | {
+        "--setup", "--storage", "--gpu", "--infra", "--image", "--spot",
+    },
+    "launch kubernetes": LAUNCH | {
+        "--image", "--storage", "--namespace", "--cpu", "--memory",
+    },
 }  # fmt: skip
 
 # An app that does nothing: what Typer itself loads is no fault of lmkit's.
@@ -116,6 +127,10 @@ def test_a_task_of_the_other_command_is_found_before_torch_is_loaded(tmp_path: P
         "task: {name: classification}\nmodel: {source: some/model}\ndata: {dataset: stdlib}\n"
     )
     assert loaded_after(lmkit("pretrain", str(recipe))) & HEAVY == set()
+
+
+def test_a_job_file_is_made_before_torch_is_loaded() -> None:
+    assert loaded_after(lmkit("launch", "slurm", "gpt2-stdlib")) & HEAVY == set()
 
 
 def options(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, set[str]]]:

@@ -1,4 +1,4 @@
-"""docs/cli.md is what the commands say of themselves; the README's tree is what is there."""
+"""The pages are what the commands say and print; the README's tree is what is there."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("script", ["write_cli.py", "write_tree.py"])
+@pytest.mark.parametrize("script", ["write_cli.py", "write_clusters.py", "write_tree.py"])
 def test_what_is_written_from_the_source_is_up_to_date(script: str) -> None:
     ended = subprocess.run(
         [sys.executable, ROOT / "docs" / script, "--check"],
@@ -24,3 +24,9 @@ def test_every_command_has_a_heading() -> None:
     page = (ROOT / "docs" / "cli.md").read_text()
     for command in ("pretrain", "finetune", "eval", "generate", "predict", "recipes list"):
         assert f"\n## lmkit {command}\n" in page
+
+
+def test_each_scheduler_has_its_file_on_the_page() -> None:
+    page = (ROOT / "docs" / "clusters.md").read_text()
+    for mark in ("#SBATCH --nodes=2", "use_spot: true", "completionMode: Indexed"):
+        assert mark in page

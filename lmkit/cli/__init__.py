@@ -14,7 +14,18 @@ from typing import Annotated
 import typer
 
 from lmkit import __version__, worker
-from lmkit.cli import data, doctor, eval, export, finetune, generate, predict, pretrain, recipes
+from lmkit.cli import (
+    data,
+    doctor,
+    eval,
+    export,
+    finetune,
+    generate,
+    launch,
+    predict,
+    pretrain,
+    recipes,
+)
 from lmkit.cli.options import Quiet
 from lmkit.errors import LmkitError
 from lmkit.secrets import without_secrets
@@ -68,6 +79,7 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
+app.add_typer(launch.app, name="launch")
 app.command("doctor")(doctor.doctor)
 
 
