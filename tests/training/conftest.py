@@ -15,11 +15,13 @@ from lmkit.models.inputs import model_inputs
 from lmkit.recipe.train import TrainSection
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import BatchShape, Order
+from lmkit.training.checkpoint import publish, written_aside
 from lmkit.training.guard import GuardSettings
 from lmkit.training.signals import StopSignals
 from lmkit.training.trainer import ExactTrainer, Setup
 
 VOCABULARY = 40
+FILES = {"model.safetensors": b"weights" * 9, "optimizer.pt": b"moments"}
 
 
 class ToyExamples:
@@ -77,6 +79,22 @@ def tiny_model(dropout=0.0):
         resid_pdrop=dropout, embd_pdrop=dropout, attn_pdrop=dropout, bos_token_id=1, eos_token_id=1,
     )  # fmt: skip
     return AutoModelForCausalLM.from_config(config)
+
+
+@pytest.fixture
+def write():
+    """A function that writes a whole checkpoint as a save does: home, step, run_id, files."""
+
+    def write(home, step, run_id="run", files=FILES):
+        final = home / f"checkpoint-{step}"
+        for name, content in files.items():
+            path = written_aside(final) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        publish(final, run_id)
+        return final
+
+    return write
 
 
 @pytest.fixture

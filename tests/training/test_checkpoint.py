@@ -12,8 +12,6 @@ from lmkit.training.checkpoint import (
     SEAL,
     fault,
     newest_whole,
-    publish,
-    written_aside,
 )
 
 FILES = {
@@ -22,23 +20,6 @@ FILES = {
     "run_state.json": b'{"tokens": 5}',
     "deeper/rng_state.pth": b"\xff" * 9,
 }
-
-
-def write(home, step, run_id="run", files=FILES):
-    final = home / f"checkpoint-{step}"
-    fill(written_aside(final), files)
-    publish(final, run_id)
-    return final
-
-
-def fill(folder, files=FILES):
-    for name, content in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-
-
-def names(home):
-    return {path.name for path in home.iterdir()}
 
 
 def truncate(path):
@@ -68,8 +49,8 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", [*FILES, SEAL])
-def test_any_damage_is_found_named_and_fallen_back_from(tmp_path, name, damage):
-    older, newer = write(tmp_path, 9), write(tmp_path, 10)
+def test_any_damage_is_found_named_and_fallen_back_from(write, tmp_path, name, damage):
+    older, newer = (write(tmp_path, step, files=FILES) for step in (9, 10))
     assert newest_whole(tmp_path, "run").path == newer
     DAMAGES[damage](newer / name)
     found = newest_whole(tmp_path, "run")
@@ -84,7 +65,7 @@ def test_any_damage_is_found_named_and_fallen_back_from(tmp_path, name, damage):
     assert [line.partition(":")[0] for line in found.skipped] == ["checkpoint-10", "checkpoint-9"]
 
 
-def test_every_bit_of_the_seal_counts(tmp_path):
+def test_every_bit_of_the_seal_counts(write, tmp_path):
     folder = write(tmp_path, 1, files={"model.safetensors": b"weights"})
     raw = (folder / SEAL).read_bytes()
     for bit in range(0, len(raw) * 8, 5):
@@ -99,7 +80,7 @@ def test_every_bit_of_the_seal_counts(tmp_path):
              '{"run_id": "run", "files": {"model.safetensors": 3}}',
              '{"run_id": "run", "files": {"model.safetensors": [1, 2, 3]}}']
 )  # fmt: skip
-def test_a_seal_of_another_form_is_damage(tmp_path, text):
+def test_a_seal_of_another_form_is_damage(write, tmp_path, text):
     folder = write(tmp_path, 1)
     (folder / SEAL).write_text(text)
     assert fault(folder) == f"{SEAL} is missing or damaged"
@@ -127,7 +108,7 @@ def test_all_that_trainer_writes_is_sealed_and_any_damage_fallen_back_from(toy_r
     assert newest_whole(home, "run") == checkpoint.Found(newer, [])
 
 
-def test_a_glance_reads_no_file_and_sees_what_is_missing(tmp_path):
+def test_a_glance_reads_no_file_and_sees_what_is_missing(write, tmp_path):
     folder = write(tmp_path, 1)
     flip(folder / "optimizer.pt")
     assert fault(folder, "run", glance=True) is None
@@ -135,7 +116,7 @@ def test_a_glance_reads_no_file_and_sees_what_is_missing(tmp_path):
     assert "bytes instead of" in fault(folder, "run", glance=True)
 
 
-def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+def test_a_checkpoint_of_another_run_is_refused(write, tmp_path):
     write(tmp_path, 5, run_id="other")
     found = newest_whole(tmp_path, "run")
     assert found.path is None
@@ -143,13 +124,13 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path):
     assert fault(tmp_path / "checkpoint-5") is None  # where any run will do
 
 
-def test_a_moved_checkpoint_stays_whole(tmp_path):
+def test_a_moved_checkpoint_stays_whole(write, tmp_path):
     folder = write(tmp_path / "a", 5)
     shutil.copytree(folder, tmp_path / "b" / "checkpoint-5")
     assert fault(tmp_path / "b" / "checkpoint-5", "run") is None
 
 
-def test_the_newest_is_told_by_number(tmp_path):
+def test_the_newest_is_told_by_number(write, tmp_path):
     for step in (9, 100, 20):
         write(tmp_path, step)
     (tmp_path / "checkpoint-best").mkdir()
@@ -161,8 +142,8 @@ def test_the_newest_is_told_by_number(tmp_path):
     assert checkpoint.checkpoints(tmp_path / "missing") == []
 
 
-def test_the_size_is_that_of_all_files(tmp_path):
-    folder = write(tmp_path, 1)
+def test_the_size_is_that_of_all_files(write, tmp_path):
+    folder = write(tmp_path, 1, files=FILES)
     sealed = len((folder / SEAL).read_bytes())
     assert checkpoint.folder_size(folder) == sum(map(len, FILES.values())) + sealed
 

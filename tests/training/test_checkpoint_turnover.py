@@ -10,26 +10,9 @@ from lmkit.training.checkpoint import (
     SEAL,
     fault,
     newest_whole,
-    publish,
     rotate,
-    seal,
     written_aside,
 )
-
-FILES = {"model.safetensors": b"weights" * 9, "optimizer.pt": b"moments"}
-
-
-def write(home, step, run_id="run", files=FILES):
-    final = home / f"checkpoint-{step}"
-    fill(written_aside(final), files)
-    publish(final, run_id)
-    return final
-
-
-def fill(folder, files=FILES):
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
 
 
 def truncate(path):
@@ -40,7 +23,7 @@ def names(home):
     return {path.name for path in home.iterdir()}
 
 
-def test_it_has_no_name_before_it_is_sealed(tmp_path, monkeypatch):
+def test_it_has_no_name_before_it_is_sealed(write, tmp_path, monkeypatch):
     """A kill at any moment of sealing leaves nothing that looks like a checkpoint."""
 
     def killed(*_):
@@ -59,7 +42,9 @@ class KilledError(BaseException):
 
 
 @pytest.mark.parametrize("earlier", [False, True], ids=["first of its step", "second of its step"])
-def test_killed_at_any_call_of_a_save_one_whole_checkpoint_is_left(tmp_path, monkeypatch, earlier):
+def test_killed_at_any_call_of_a_save_one_whole_checkpoint_is_left(
+    write, tmp_path, monkeypatch, earlier
+):
     """Every system call that changes a name is the last one once; what was whole stays so."""
     ended = False
     for last in range(20):
@@ -101,23 +86,24 @@ def test_killed_at_any_call_of_a_save_one_whole_checkpoint_is_left(tmp_path, mon
     assert ended
 
 
-def test_a_save_killed_before_its_list_was_whole_is_deleted(tmp_path):
+def test_a_save_killed_before_its_list_was_whole_is_deleted(write, tmp_path):
     write(tmp_path, 2)
     aside = written_aside(tmp_path / "checkpoint-4")
-    fill(aside)
-    seal(aside, "run")
+    whole = write(tmp_path, 4)
+    aside.parent.mkdir()
+    whole.rename(aside)
     (aside / SEAL).write_bytes((aside / SEAL).read_bytes()[:-9])
     checkpoint.tidy(tmp_path, "run")
     assert names(tmp_path) == {"checkpoint-2"}
 
 
-def test_an_unverified_one_of_the_same_step_is_replaced(tmp_path):
+def test_an_unverified_one_of_the_same_step_is_replaced(write, tmp_path):
     truncate(write(tmp_path, 4) / "optimizer.pt")
     assert fault(write(tmp_path, 4, files={"a": b"b"}), "run") is None
     assert {p.name for p in (tmp_path / "checkpoint-4").iterdir()} == {"a", SEAL}
 
 
-def test_only_debris_is_removed(tmp_path):
+def test_only_debris_is_removed(write, tmp_path):
     write(tmp_path, 3)
     (tmp_path / "notes").mkdir()
     (tmp_path / ".tmp-checkpoint-4" / "checkpoint-4").mkdir(parents=True)
@@ -141,7 +127,7 @@ def test_only_debris_is_removed(tmp_path):
         (2, 7, {3, 4}),  # the best is gone
     ],
 )
-def test_rotation_keeps_the_best_and_the_newest(tmp_path, keep, best, kept):
+def test_rotation_keeps_the_best_and_the_newest(write, tmp_path, keep, best, kept):
     for step in (1, 2, 3, 4):
         write(tmp_path, step)
     named = None if best is None else str(tmp_path / f"checkpoint-{best}")
@@ -149,7 +135,7 @@ def test_rotation_keeps_the_best_and_the_newest(tmp_path, keep, best, kept):
     assert {checkpoint.step_of(path) for path in checkpoint.checkpoints(tmp_path)} == kept
 
 
-def test_what_was_passed_over_neither_counts_nor_goes(tmp_path):
+def test_what_was_passed_over_neither_counts_nor_goes(write, tmp_path):
     """After a fall back to 8 the damaged 10 must not push out what is written from there on."""
     for step in (6, 8, 10):
         write(tmp_path, step)
@@ -161,7 +147,7 @@ def test_what_was_passed_over_neither_counts_nor_goes(tmp_path):
     assert names(tmp_path) == {"checkpoint-7", "checkpoint-10", "checkpoint-11"}
 
 
-def test_what_cannot_be_deleted_is_told(tmp_path, monkeypatch, caplog):
+def test_what_cannot_be_deleted_is_told(write, tmp_path, monkeypatch, caplog):
     for step in (1, 2):
         write(tmp_path, step)
 
