@@ -38,6 +38,12 @@ TEXT_EXTENSIONS = frozenset(f".{extension}" for extension in _TEXT.split())
 COMPRESSIONS = (".gz", ".zst")
 _COMPRESSED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}
 ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".tbz2", ".txz"))
+PICKLED = {
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), "pandas.read_pickle(FILE)"),
+    **dict.fromkeys((".pt", ".pth"), "pandas.DataFrame(torch.load(FILE))"),
+    **dict.fromkeys((".npy", ".npz"), "pandas.DataFrame(numpy.load(FILE))"),
+}
+"""Extensions whose files may hold pickles, and what opens one."""
 FORMATS = (
     "txt, md, py and any other text; json, jsonl, csv, tsv, parquet, arrow, conll/iob2, SQuAD "
     "json; each also .gz or .zst"
@@ -56,6 +62,7 @@ _SIGNATURES = {
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
     b"\x7fELF": "a program",
+    b"\x93NUMPY": "a NumPy array",
 }
 _WIDE = {  # the longer marks first: UTF-32's little-endian mark begins with UTF-16's
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -96,13 +103,19 @@ def data_file(path: Path, kind: Kind | None = None) -> DataFile:
     """The format of `path`: `kind`, else by its extension.
 
     Raises:
-        DataError: the extension is an archive's.
+        DataError: the extension is an archive's, or that of pickled objects.
     """
     suffix = path.suffix.lower()
     compression = cast('Literal["", ".gz", ".zst"]', suffix if suffix in COMPRESSIONS else "")
     inner = Path(path.stem).suffix.lower() if compression else suffix
     if inner in ARCHIVES:
         raise DataError(f"{path}: archives are not read; unpack it and name the folder ({FORMATS})")
+    if opened := PICKLED.get(inner):
+        raise DataError(
+            f"{path}: may hold pickled objects, which can run code when opened, so it is not read; "
+            f"convert it once, where you trust the file: {opened}"
+            f".to_json('{path.stem}.jsonl', orient='records', lines=True)"
+        )
     return DataFile(path, kind or ROW_FORMATS.get(inner, "text"), compression)
 
 
@@ -182,16 +195,20 @@ def _bounded(file: DataFile, raw: BinaryIO, unpacked: io.RawIOBase) -> BinaryIO:
     return cast("BinaryIO", io.BufferedReader(_Bounded(file, raw, unpacked), 1 << 17))
 
 
-class _Bounded(io.RawIOBase):
+class _Readable(io.RawIOBase):
+    """What can be read; nothing else."""
+
+    def readable(self) -> bool:
+        """It can."""
+        return True
+
+
+class _Bounded(_Readable):
     """Unpacked bytes, as long as they are in some proportion to the packed ones."""
 
     def __init__(self, file: DataFile, raw: BinaryIO, unpacked: io.RawIOBase) -> None:
         self._file, self._raw, self._unpacked = file, raw, unpacked
         self._size = 0
-
-    def readable(self) -> bool:
-        """It can be read; nothing else."""
-        return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
         """Fill `buffer`; 0 at the end."""
@@ -206,15 +223,11 @@ class _Bounded(io.RawIOBase):
         return size
 
 
-class _Piece(io.RawIOBase):
+class _Piece(_Readable):
     """The next `size` bytes of a stream."""
 
     def __init__(self, raw: BinaryIO, size: int) -> None:
         self._raw, self._left = raw, size
-
-    def readable(self) -> bool:
-        """It can be read; nothing else."""
-        return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
         """Fill `buffer`; 0 at the end of the piece."""
@@ -224,7 +237,7 @@ class _Piece(io.RawIOBase):
         return len(content)
 
 
-class _Zstandard(io.RawIOBase):
+class _Zstandard(_Readable):
     """Zstandard frames as one stream. The library's own reader is silent about a cut-off file."""
 
     def __init__(self, raw: BinaryIO) -> None:
@@ -233,10 +246,6 @@ class _Zstandard(io.RawIOBase):
         self._begun = False  # whether the current frame has been given any byte
         self._input = b""
         self._output = memoryview(b"")
-
-    def readable(self) -> bool:
-        """It can be read; nothing else."""
-        return True
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
         """Fill `buffer` from the next frames; 0 at the end of the last whole one."""

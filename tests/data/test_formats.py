@@ -54,6 +54,15 @@ def test_archive_is_refused_with_the_way_out(tmp_path, name):
 
 
 @pytest.mark.parametrize(
+    ("name", "opened"),
+    [("a.pkl", "read_pickle"), ("a.pt", "torch.load"), ("a.npy.gz", "numpy.load")],
+)
+def test_pickles_are_refused_with_the_way_to_convert_them(tmp_path, name, opened):
+    with pytest.raises(DataError, match=rf"{name}: .*run code .*where you trust .*{opened}.*jsonl"):
+        data_file(tmp_path / name)
+
+
+@pytest.mark.parametrize(
     ("name", "known"),
     [("a.txt", True), ("a.jsonl.zst", True), ("a.png", False), ("a.gz", False), ("a", False)],
 )
