@@ -6,6 +6,7 @@ of a recipe's `model.config` are held against the fields of the configuration cl
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -23,6 +24,13 @@ POSITIONS_AFTER_PADDING = frozenset(
      "data2vec-text", "ibert", "xmod", "layoutlmv3", "markuplm", "lilt", "luke", "esm"}
 )  # fmt: skip
 PROBE_LENGTH = 8
+PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+CONVERT = (
+    "convert it once, where you trust the file: AutoModel.from_pretrained(FOLDER)"
+    ".save_pretrained(NEW_FOLDER) writes safetensors"
+)
+IN_PARTS = "weights-part-*.safetensors"
+"""The weights of a checkpoint that several processes wrote, each its own part."""
 # What every configuration class has and a recipe has no business with.
 NOT_FOR_RECIPES = frozenset({"transformers_version", "architectures", "dtype", "_name_or_path"})
 
@@ -150,3 +158,26 @@ def saved_with_head(config: PretrainedConfig, classes: Mapping[str, Any]) -> boo
 def one_line(error: BaseException) -> str:
     """The text of an error with line breaks and runs of spaces folded."""
     return " ".join(str(error).split())
+
+
+def require_weights(folder: Path) -> None:
+    """A local folder whose weights are pickled, in parts of processes, or absent is refused.
+
+    Raises:
+        ModelError: says which, and what to do.
+    """
+    if not folder.is_dir():
+        return
+    if any(folder.glob(IN_PARTS)):
+        raise ModelError(
+            f"{folder}: a checkpoint in parts, one a process (train.parallel: fsdp), which only a "
+            "resume puts together; let the run end (--resume) and name its folder, whose model/ "
+            "is whole"
+        )
+    if any(folder.glob("*.safetensors")):
+        return
+    pickles = sorted(f.name for f in folder.iterdir() if f.suffix in PICKLES)
+    if pickles:
+        what = f"holds only pickled weights ({', '.join(pickles)}), which can run code when opened"
+        raise ModelError(f"{folder}: {what}; {CONVERT}")
+    raise ModelError(f"{folder}: holds no weights (model.safetensors)")

@@ -28,6 +28,7 @@ from lmkit.models.inspecting import (
     make_config,
     one_line,
     override_config,
+    require_weights,
     usable_positions,
     vocabulary_size,
 )
@@ -41,11 +42,6 @@ from lmkit.vocabulary import id_count
 UNREADABLE = (
     OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError
 )  # fmt: skip
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-CONVERT = (
-    "convert it once, where you trust the file: AutoModel.from_pretrained(FOLDER)"
-    ".save_pretrained(NEW_FOLDER) writes safetensors"
-)
 
 
 class ModelLoader:
@@ -202,7 +198,7 @@ def open_model(
         HubError: the hub cannot be reached, or has no such model.
     """
     folder = model_folder(source)
-    _refuse_pickles(Path(folder))
+    require_weights(Path(folder))
     quiet_libraries()
     config = kwargs.get("config") or open_config(source, revision)
     if has_adapters(config):
@@ -273,17 +269,6 @@ def _build(auto_class: Any, config: PreTrainedConfig, kwargs: dict[str, Any]) ->
             f"model.config: {config.model_type} cannot be built: {one_line(error)}"
         ) from error
     return model
-
-
-def _refuse_pickles(folder: Path) -> None:
-    """A local folder without safetensors but with pickled weights is refused by name."""
-    if not folder.is_dir() or any(folder.glob("*.safetensors")):
-        return
-    pickles = sorted(f.name for f in folder.iterdir() if f.suffix in PICKLES)
-    if pickles:
-        what = f"holds only pickled weights ({', '.join(pickles)}), which can run code when opened"
-        raise ModelError(f"{folder}: {what}; {CONVERT}")
-    raise ModelError(f"{folder}: holds no weights (model.safetensors)")
 
 
 def _told(source: str, error: Exception) -> LmkitError:

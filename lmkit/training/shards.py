@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from lmkit.errors import CheckpointError
+from lmkit.models.inspecting import IN_PARTS
 from lmkit.training.sharding import part, state_dict
 
 WEIGHTS, OPTIMIZER, GROUPS = "weights", "optimizer", "optimizer.json"
@@ -27,7 +28,7 @@ WEIGHTS, OPTIMIZER, GROUPS = "weights", "optimizer", "optimizer.json"
 
 def are_in(folder: Path) -> bool:
     """Whether a checkpoint was written in parts."""
-    return any(folder.glob(f"{WEIGHTS}-part-*"))
+    return any(folder.glob(IN_PARTS))
 
 
 def write(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
