@@ -10,15 +10,18 @@ import json
 import logging
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch.distributed.tensor import DTensor
 
 from lmkit.durable import put_in_place, sync
+from lmkit.errors import CheckpointError
 from lmkit.hashing import sha256_of
 
 logger = logging.getLogger(__name__)
@@ -165,6 +168,27 @@ def tidy(folder: Path, run_id: str) -> None:
             if not final.exists() and fault(whole, run_id) is None:
                 whole.rename(final)
             shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def told_where_code(folder: Path | str) -> Iterator[None]:
+    """A file of a checkpoint that asks for more than numbers is refused: it could run code.
+
+    Torch reads such a file with `weights_only`, which calls nothing that the file names.
+
+    Raises:
+        CheckpointError: names the checkpoint, and what was asked for.
+    """
+    try:
+        yield
+    except UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        asked = f" ({found[1]})" if found else ""
+        raise CheckpointError(
+            f"{folder}: a file of it is no state of a run: it holds objects{asked} that could run "
+            "code when opened, so it was not read; go on from another checkpoint (delete this "
+            "one), or start anew with --overwrite"
+        ) from error
 
 
 def tensor_bytes(state: Any) -> int:

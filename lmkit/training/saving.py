@@ -24,7 +24,7 @@ from lmkit import others
 from lmkit.durable import shortage
 from lmkit.errors import CheckpointError, GuardStopError
 from lmkit.training import checkpoint
-from lmkit.training.checkpoint import written_aside
+from lmkit.training.checkpoint import told_where_code, written_aside
 from lmkit.training.totals import Totals
 
 logger = logging.getLogger(__name__)
@@ -178,7 +178,8 @@ class WholeCheckpoints(Trainer):
         return made
 
     def _load_optimizer_and_scheduler(self, checkpoint_folder: str | None) -> None:
-        super()._load_optimizer_and_scheduler(checkpoint_folder)
+        with told_where_code(str(checkpoint_folder)):
+            super()._load_optimizer_and_scheduler(checkpoint_folder)
         if checkpoint_folder is not None:
             kept = checkpoint.read_run_state(Path(checkpoint_folder))
             self.totals.restore(kept)
@@ -187,6 +188,10 @@ class WholeCheckpoints(Trainer):
             if len(losses) == self.args.world_size:
                 mine = losses[self.args.process_index]
             self._pending = (mine, int(kept["last_logged"]))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        with told_where_code(str(checkpoint)):
+            super()._load_rng_state(checkpoint)
 
     def reopen(self, folder: str) -> None:
         """Take the weights and totals of a checkpoint after the last step; nothing is trained."""

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.trainer import SCHEDULER_NAME
 
 from lmkit.training import shards
+from lmkit.training.checkpoint import told_where_code
 from lmkit.training.sharding import gather, held_bytes, plain, shard, whole
 from lmkit.training.trainer import ExactTrainer
 
@@ -111,7 +112,8 @@ class ShardedTrainer(ExactTrainer):
         if checkpoint_folder is not None:
             folder = Path(checkpoint_folder)
             shards.read_optimizer(folder, self._shared, self._bare_optimizer())
-            kept = torch.load(folder / SCHEDULER_NAME, weights_only=True)
+            with told_where_code(folder):
+                kept = torch.load(folder / SCHEDULER_NAME, weights_only=True)
             assert self.lr_scheduler is not None
             self.lr_scheduler.load_state_dict(kept)
 

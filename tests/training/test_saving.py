@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -133,6 +134,35 @@ def test_the_best_is_kept_and_named_by_its_own_name(toy_run):
     reopened.trainer.reopen(str(home(run) / "checkpoint-4"))
     for one, other in zip(run.model.parameters(), reopened.model.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+class Mark:
+    """Leaves a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [("optimizer.pt", True), ("optimizer.pt", False), ("scheduler.pt", True),
+     ("rng_state.pth", True)],
+)  # fmt: skip
+def test_code_under_a_valid_seal_does_not_run(toy_run, tmp_path, name, packed):
+    run = toy_run(save_strategy="steps", max_steps=4, decided={"save_steps": 2})
+    run.trainer.train()
+    folder = home(run) / "checkpoint-2"
+    torch.save({"state": Mark(tmp_path / "it-ran")}, folder / name,
+               _use_new_zipfile_serialization=packed)  # fmt: skip
+    checkpoint.seal(folder, "run")
+    assert checkpoint.newest_whole(home(run), "run").skipped == []
+    again = toy_run("again", max_steps=4)
+    with pytest.raises(CheckpointError, match=r"checkpoint-2: .*\.mkdir\) that could run code"):
+        again.trainer.train(resume_from_checkpoint=str(folder))
+    assert not (tmp_path / "it-ran").exists()
 
 
 SCORED = {
