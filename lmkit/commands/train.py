@@ -46,6 +46,7 @@ from lmkit.recipe.sections import Recipe
 from lmkit.run_folder import RunFolder, write_text
 from lmkit.tasks.base import Examples, Task
 from lmkit.training.attention import AttentionChoice, choose_attention
+from lmkit.training.batches import BatchShape
 from lmkit.training.cost import estimate, guess_seconds, is_recurrent
 from lmkit.training.hardware import Precision, choose_compile, choose_precision, determinism
 from lmkit.training.processes import Processes, join
@@ -213,7 +214,7 @@ def settle(recipe: Recipe, parts: Parts, processes: Processes, claimed: Claim) -
         logger.info("compile %s: %s", "on" if compiled.value else "off", compiled.reason)
         if told := determinism(recipe.train.deterministic):
             logger.info(told)
-        _say_if_short(batch_shape(recipe, len(parts.train), processes.world_size).total, parts)
+        _say_batch(recipe, batch_shape(recipe, len(parts.train), processes.world_size), parts)
     attention = _attention(recipe, parts, precision.value, processes.world_size, claimed.earlier)
     if attention.value is not None:
         parts.model.set_attn_implementation(attention.value)
@@ -246,8 +247,19 @@ def _attention(
     return choose_attention(setting, parts.model, precision, batch)
 
 
-def _say_if_short(total: int, parts: Parts) -> None:
-    """Say so where a step asks for more sequences than there are."""
+def _say_batch(recipe: Recipe, shape: BatchShape, parts: Parts) -> None:
+    """Say so where the processes make the batch, or a step asks for more sequences than there are.
+
+    Of a run that goes on, `keep_batch` has put the batch into the recipe.
+    """
+    total = shape.total
+    if shape.world_size > 1 and recipe.train.total_batch_size is None:
+        logger.info(
+            "a step takes %d sequences: %d from each of %d processes, and another number of "
+            "processes would train otherwise; train.total_batch_size: %d takes as many as one "
+            "process would, on any number",
+            total, total // shape.world_size, shape.world_size, total // shape.world_size,
+        )  # fmt: skip
     if total > (examples := len(parts.train)):
         logger.warning(
             "%d sequences a step are asked for, but the training data make only %d: each step "

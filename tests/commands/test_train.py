@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lmkit.commands import train
+from lmkit.commands.resolve import batch_shape
 from lmkit.commands.train import prepare, resume_command
 from lmkit.data.cache import reading_only
 from lmkit.errors import DataError, ModelError
@@ -47,6 +48,20 @@ def test_the_parts_fit_together(small_recipe: Path) -> None:
     assert parts.model.config.n_positions == 32
     assert parts.splits.validation is not None
     assert len(parts.train) > 8
+
+
+def test_a_batch_that_the_processes_make_is_told(small_recipe: Path, caplog) -> None:
+    caplog.set_level("INFO")
+    asked = ["train.per_device_train_batch_size=3", "train.gradient_accumulation_steps=2"]
+    for total, processes, told in (("null", 1, False), ("12", 2, False), ("null", 2, True)):
+        sets = [f"train.total_batch_size={total}", *(asked if total == "null" else asked[:1])]
+        recipe = load_recipe(str(small_recipe), sets)
+        parts = prepare(recipe)
+        caplog.clear()
+        train._say_batch(recipe, batch_shape(recipe, len(parts.train), processes), parts)
+        text = "a step takes 12 sequences: 6 from each of 2 processes"
+        assert (text in caplog.text) == told
+    assert "train.total_batch_size: 6 takes as many as one process would" in caplog.text
 
 
 def test_every_split_is_tokenized_before_processes_wait_for_one_another(small_recipe: Path) -> None:
