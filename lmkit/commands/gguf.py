@@ -23,7 +23,7 @@ from lmkit.errors import CacheError, MissingExtraError, ModelError
 from lmkit.hashing import sha256_of
 from lmkit.models.inspecting import one_line
 from lmkit.models.libraries import quiet_libraries
-from lmkit.models.loading import UNREADABLE
+from lmkit.models.unreadable import UNREADABLE
 from lmkit.recipe.sections import Recipe
 from lmkit.vocabulary import id_count
 

@@ -18,6 +18,7 @@ from lmkit.commands.claim import Claim
 from lmkit.data.clean import cleaning_ledgers
 from lmkit.data.sources import Splits
 from lmkit.data.tokenizer import tokenizer_fingerprint
+from lmkit.hashing import sha256_of
 from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
 from lmkit.run_folder import FINISHED, RunFolder, write_json
@@ -61,6 +62,7 @@ def begin_manifest(
         },
         "ledger": {**ledger, **({"cleaning": cleaned} if cleaned else {})},
         "tokenizer": {"sha256": tokenizer_fingerprint(tokenizer), "vocab_size": len(tokenizer)},
+        **({"remote_code": _remote_code()} if recipe.model.trust_remote_code else {}),
         "chosen": {"precision": recipe.train.precision, "compile": recipe.train.compile},
     }
     write_json(folder.manifest, manifest)
@@ -85,6 +87,16 @@ def end_manifest(folder: RunFolder, **facts: Any) -> None:
         folder.manifest,
         {**folder.read_manifest(), "status": FINISHED, "finished": _now(), **facts},
     )
+
+
+def _remote_code() -> dict[str, str]:
+    """SHA-256 (hex) of the files of code that came with model and tokenizer, and was run."""
+    found = {}
+    for name, module in sorted(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name.startswith("transformers_modules.") and file:  # as transformers imports them
+            found[Path(file).name] = sha256_of(Path(file))
+    return {name: value for name, value in found.items() if name != "__init__.py"}
 
 
 def _now() -> str:

@@ -14,6 +14,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
 )
 
+from lmkit import own_code
 from lmkit.data.cache import cache_dir, entry
 from lmkit.data.mixture import text_of
 from lmkit.data.rows import Source
@@ -58,7 +59,10 @@ def prepare_tokenizer(recipe: Recipe, train: Source) -> PreTrainedTokenizerBase:
         source = section.source or recipe.model.source
         assert source is not None, "a recipe has a tokenizer or a model that brings one"
         revision = recipe.model.revision if section.source is None else None
-        tokenizer = load_tokenizer(source, revision)
+        trusted = recipe.model.trust_remote_code
+        if trusted:
+            own_code.warn("tokenizer", source)
+        tokenizer = load_tokenizer(source, revision, trusted=trusted)
         if recipe.task.name in LANGUAGE_MODELS:
             _check_special(tokenizer, kind, source)
         elif tokenizer.pad_token is None and tokenizer.eos_token is not None:

@@ -1,7 +1,7 @@
 """Open a tokenizer that someone else made: from a folder, a run, or the hub.
 
-No code that comes with a tokenizer is ever run, and whatever is wrong with it is a TokenizerError
-that names the file, what was found and what is needed.
+Code that comes with a tokenizer is run only for a recipe that allows it, and whatever is wrong with
+it is a TokenizerError that names the file, what was found and what is needed.
 """
 
 import json
@@ -21,6 +21,7 @@ from transformers import (
 from lmkit.data.tokenizer_bounds import require_bounds
 from lmkit.errors import HubError, TokenizerError
 from lmkit.hub import model_commit
+from lmkit.own_code import REFUSED
 from lmkit.recipe.nearest import nearest
 
 _VOCABULARIES = (
@@ -37,8 +38,15 @@ _LARGEST = 256 << 20  # bytes of a file; that of a vocabulary of 262,144 tokens 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
-def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokenizerBase:
-    """A tokenizer from a folder, a run folder (its `model/`) or the hub; no code of theirs is run.
+def load_tokenizer(
+    source: str, revision: str | None = None, *, trusted: bool = False
+) -> PreTrainedTokenizerBase:
+    """A tokenizer from a folder, a run folder (its `model/`) or the hub.
+
+    Args:
+        source: the folder or the hub name.
+        revision: of a hub name.
+        trusted: run the code that comes with it.
 
     Raises:
         TokenizerError: there is no such folder, no tokenizer in it, or it is damaged or hostile;
@@ -47,7 +55,7 @@ def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokeni
     """
     folder = Path(source).expanduser()
     if folder.is_dir():
-        opened = _from_folder(folder)
+        opened = _from_folder(folder, trusted=trusted)
         require_bounds(opened, source)
         return opened
     if folder.exists():
@@ -57,12 +65,12 @@ def load_tokenizer(source: str, revision: str | None = None) -> PreTrainedTokeni
         close = nearest(folder.name, found)
         hint = f"; did you mean {folder.parent / close}?" if close else ""
         raise TokenizerError(f"{source}: there is no such tokenizer folder{hint}")
-    opened = _from_hub(source, revision)
+    opened = _from_hub(source, revision, trusted=trusted)
     require_bounds(opened, source)
     return opened
 
 
-def _from_folder(folder: Path) -> PreTrainedTokenizerBase:
+def _from_folder(folder: Path, *, trusted: bool) -> PreTrainedTokenizerBase:
     """The tokenizer of a folder, of a run's `model/` where the folder itself has none."""
     if not _found(folder) and _found(folder / "model"):
         folder = folder / "model"
@@ -72,7 +80,7 @@ def _from_folder(folder: Path) -> PreTrainedTokenizerBase:
         _check_json(folder / name)
     with told_as_tokenizer_error(str(folder)):
         if found and {"tokenizer_config.json", "config.json"} & {*settings}:
-            opened = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            opened = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
             return as_made(opened)
         if "tokenizer.json" in found:
             return as_made(PreTrainedTokenizerFast.from_pretrained(folder))
@@ -101,7 +109,7 @@ def _gpt2(folder: Path) -> PreTrainedTokenizerBase:
         return as_made(GPT2Tokenizer.from_pretrained(folder))
 
 
-def _from_hub(name: str, revision: str | None) -> PreTrainedTokenizerBase:
+def _from_hub(name: str, revision: str | None, *, trusted: bool) -> PreTrainedTokenizerBase:
     """The tokenizer of a hub model; from the hub's local cache where there is no network."""
     commit = model_commit(name, revision)
     try:
@@ -111,7 +119,7 @@ def _from_hub(name: str, revision: str | None) -> PreTrainedTokenizerBase:
                     name,
                     revision=commit or revision,
                     local_files_only=commit is None,
-                    trust_remote_code=False,
+                    trust_remote_code=trusted,
                 )
             )
     except TokenizerError as error:
@@ -189,5 +197,5 @@ def told_as_tokenizer_error(source: str) -> Iterator[None]:
 def _explained(source: str, error: BaseException) -> str:
     reason = " ".join(str(error).split())[:300] or type(error).__name__
     if "trust_remote_code" in reason or "execute" in reason:
-        reason = "it brings code of its own, which lmkit does not run"
+        reason = f"it {REFUSED}"
     return f"{source}: the tokenizer cannot be opened: {reason}"

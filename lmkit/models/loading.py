@@ -1,7 +1,8 @@
 """Make or open a model: built from a recipe's configuration, or read from a folder or the hub.
 
-Weights are read from safetensors only: a pickle can run code when it is opened. No code that comes
-with a model is ever run. Everything that can be wrong is told as a `ModelError` before training.
+Weights are read from safetensors only: a pickle can run code when it is opened. Code that comes
+with a model is run in training alone, for a recipe that allows it. Everything that can be wrong is
+told as a `ModelError` before training.
 """
 
 from functools import lru_cache
@@ -9,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     PreTrainedConfig,
@@ -18,7 +17,8 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from lmkit.errors import HubError, LmkitError, ModelError
+from lmkit import own_code
+from lmkit.errors import ModelError
 from lmkit.hub import model_commit
 from lmkit.models.activations import fuse_activations
 from lmkit.models.adapting import has_adapters, open_merged
@@ -34,14 +34,10 @@ from lmkit.models.inspecting import (
 )
 from lmkit.models.libraries import quiet_libraries
 from lmkit.models.positions import start_with_waves
+from lmkit.models.unreadable import UNREADABLE, told
 from lmkit.recipe.sections import ModelSection
 from lmkit.run_folder import model_folder
 from lmkit.vocabulary import id_count
-
-# What transformers raises for a folder that it cannot read, or read as asked.
-UNREADABLE = (
-    OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError, StrictDataclassError
-)  # fmt: skip
 
 
 class ModelLoader:
@@ -49,6 +45,8 @@ class ModelLoader:
 
     def __init__(self, section: ModelSection, *, resize: bool = False) -> None:
         """Keep the section; `resize` lets a larger tokenizer grow the embeddings (`add_tokens`)."""
+        if section.trust_remote_code:
+            own_code.warn("model", str(section.source))
         self.section = section
         self.resize = resize
 
@@ -60,7 +58,9 @@ class ModelLoader:
         """
         if self.section.architecture is not None:
             return make_config(self.section.architecture, self.section.config)
-        config = open_config(str(self.section.source), self.section.revision)
+        config = open_config(
+            str(self.section.source), self.section.revision, trusted=self.section.trust_remote_code
+        )
         override_config(config, self.section.config)
         return config
 
@@ -86,7 +86,10 @@ class ModelLoader:
                 a head, or the weights cannot be read.
         """
         config = self.config()
-        if type(config) not in auto_class._model_mapping:
+        trusted = self.section.trust_remote_code
+        if not (trusted and _brings(config, auto_class)) and (
+            type(config) not in auto_class._model_mapping
+        ):
             raise ModelError(
                 f"model: {config.model_type} has no {auto_class.__name__.removeprefix('AutoModel')}"
                 " head in transformers"
@@ -108,7 +111,8 @@ class ModelLoader:
         else:
             model = open_model(
                 str(self.section.source), auto_class, config=config,
-                revision=self.section.revision, new_head=config.num_labels != labels, **kwargs,
+                revision=self.section.revision, new_head=config.num_labels != labels,
+                trusted=trusted, **kwargs,
             )  # fmt: skip
         self._check_vocabulary(model, tokenizer)
         fuse_activations(model)
@@ -155,8 +159,10 @@ class ModelLoader:
         )
 
 
-def open_config(source: str, revision: str | None = None) -> PreTrainedConfig:
-    """The configuration of a folder, a run or a hub model.
+def open_config(
+    source: str, revision: str | None = None, *, trusted: bool = False
+) -> PreTrainedConfig:
+    """The configuration of a folder, a run or a hub model; `trusted` code of its own is run.
 
     Raises:
         ModelError: the folder has no readable `config.json`, or an unknown model type.
@@ -167,10 +173,10 @@ def open_config(source: str, revision: str | None = None) -> PreTrainedConfig:
         raise ModelError(f"{folder}: no config.json, so this is no model folder")
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(
-            folder, trust_remote_code=False, **_from_where(folder, revision)
+            folder, trust_remote_code=trusted, **_from_where(folder, revision)
         )
     except UNREADABLE as error:
-        raise _told(folder, error) from error
+        raise told(folder, error) from error
     return config
 
 
@@ -180,6 +186,7 @@ def open_model(
     *,
     revision: str | None = None,
     new_head: bool = False,
+    trusted: bool = False,
     **kwargs: Any,
 ) -> PreTrainedModel:
     """The weights of a folder, a run or a hub model, from safetensors only.
@@ -190,6 +197,7 @@ def open_model(
         revision: of a hub model.
         new_head: the configuration asks for another number of labels than the saved head has; it
             is made anew, with random weights.
+        trusted: run the code that comes with it.
         kwargs: for `from_pretrained`.
 
     Raises:
@@ -200,23 +208,23 @@ def open_model(
     folder = model_folder(source)
     require_weights(Path(folder))
     quiet_libraries()
-    config = kwargs.get("config") or open_config(source, revision)
+    config = kwargs.get("config") or open_config(source, revision, trusted=trusted)
     if has_adapters(config):
         return open_merged(Path(folder), auto_class, config, kwargs.get("dtype"))
     try:
         model: PreTrainedModel
-        model, told = auto_class.from_pretrained(
+        model, loaded = auto_class.from_pretrained(
             folder,
             use_safetensors=True,
-            trust_remote_code=False,
+            trust_remote_code=trusted,
             ignore_mismatched_sizes=True,  # looked at below
             output_loading_info=True,
             **_from_where(folder, revision),
             **kwargs,
         )
     except UNREADABLE as error:
-        raise _told(folder, error) from error
-    for name, saved, wanted in sorted(told["mismatched_keys"]):
+        raise told(folder, error) from error
+    for name, saved, wanted in sorted(loaded["mismatched_keys"]):
         if not new_head or name.startswith(f"{model.base_model_prefix}."):
             raise ModelError(
                 f"{folder}: {name} has the shape {list(saved)}, but its configuration (with "
@@ -261,6 +269,11 @@ def _from_where(folder: str, revision: str | None) -> dict[str, Any]:
     return {"revision": commit or revision, "local_files_only": commit is None}
 
 
+def _brings(config: PreTrainedConfig, auto_class: Any) -> bool:
+    """Whether the folder has such a head in code of its own."""
+    return auto_class.__name__ in (getattr(config, "auto_map", None) or {})
+
+
 def _build(auto_class: Any, config: PreTrainedConfig, kwargs: dict[str, Any]) -> PreTrainedModel:
     try:
         model: PreTrainedModel = auto_class.from_config(config, **kwargs)
@@ -269,16 +282,3 @@ def _build(auto_class: Any, config: PreTrainedConfig, kwargs: dict[str, Any]) ->
             f"model.config: {config.model_type} cannot be built: {one_line(error)}"
         ) from error
     return model
-
-
-def _told(source: str, error: Exception) -> LmkitError:
-    """An error of transformers in lmkit's words: offline hubs apart from broken folders."""
-    if "trust_remote_code" in str(error):
-        return ModelError(f"{source}: brings code of its own, which lmkit does not run")
-    if Path(source).is_dir():
-        return ModelError(f"{source}: cannot be read: {one_line(error)}")
-    return HubError(
-        f"{source}: there is no such folder here, and the hub did not give it: "
-        f"{one_line(error)[:200]}; download it where there is a network "
-        f"(`hf download {source} --local-dir FOLDER`) and name the folder instead"
-    )

@@ -41,6 +41,10 @@ class ModelSection(Section):
     """Keys of the model's configuration class; with `source` they override what the source has."""
     revision: str | None = None
     """The branch, tag or commit of a hub model."""
+    trust_remote_code: bool = False
+    """Run the Python code that comes with `model.source`, and with the tokenizer, where they bring
+    some: it may do all that you may, so read it first. Each start warns of it, and the manifest has
+    its hashes; `eval`, `generate`, `predict` and `export` never run it."""
     attn_implementation: Literal["eager", "sdpa", "flash_attention_2", "flex_attention"] | None = (
         None
     )
@@ -64,6 +68,8 @@ class ModelSection(Section):
             raise ValueError("model: give either `source` or `architecture` (with `config`)")
         if self.revision is not None and self.source is None:
             raise ValueError("model.revision: only with `model.source`")
+        if self.trust_remote_code and self.source is None:
+            raise ValueError("model.trust_remote_code: only with `model.source`")
         if self.position_init is not None and self.architecture is None:
             raise ValueError("model.position_init: only with `model.architecture`")
         if self.freeze is not None and self.lora is not None:

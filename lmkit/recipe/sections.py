@@ -267,6 +267,11 @@ class Recipe(Section):
                 f"train.parallel: {self.train.parallel} shares what is trained, which is next to "
                 "nothing with `model.lora`; allowed: ddp"
             )
+        if self.model.trust_remote_code and getattr(self.task, "reference", None) == "model":
+            raise ValueError(
+                "model.trust_remote_code: the reference is opened without code of its own; "
+                "set `task.reference: none`"
+            )
         self.task.check_train(self.train)
         return self
 

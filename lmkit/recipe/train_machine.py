@@ -47,7 +47,8 @@ class MachineSection(Section):
     parallel: Literal["ddp", "fsdp"] = "ddp"
     """What several processes share: nothing but gradients (`ddp`: each holds the whole model), or
     weights, gradients and the optimizer's state too (`fsdp`: each holds a part, and checkpoints are
-    written in parts; while a split is scored each holds the whole weights)."""
+    written in parts; while a split is scored each holds the whole weights). DeepSpeed is not there:
+    its ZeRO checkpoints are pickles, which can run code."""
     ddp_backend: Literal["nccl", "gloo", "mpi", "xccl", "hccl", "cncl", "mccl"] | None = None
     """How processes talk; left out, nccl between GPUs and gloo between CPUs."""
     ddp_timeout: int | None = Field(default=None, ge=1)

@@ -61,7 +61,8 @@ OWNED = {
     "torch_compile_mode": _COMPILE,
     "fsdp": _PARALLEL,
     "fsdp_config": _PARALLEL,
-    "deepspeed": _PARALLEL,
+    "deepspeed": "its checkpoints (ZeRO) are pickles, which can run code; `train.parallel: fsdp` "
+    "shares the same among processes",
     "parallelism_config": _PARALLEL,
     "accelerator_config": "batches are dealt out by lmkit, so that no row is read twice",
     "local_rank": "the launcher sets it; use the option `--processes N`",

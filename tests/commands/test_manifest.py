@@ -1,9 +1,12 @@
 """What a run was made from and on; the whole file of a real run: tests/test_pretrain.py."""
 
+import hashlib
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -54,6 +57,21 @@ def test_sessions_are_added_up(recipe, splits, tiny_tokenizer, tmp_path) -> None
     end_manifest(RunFolder(tmp_path / "run"), tokens=7)
     ended = json.loads((tmp_path / "run/manifest.json").read_text())
     assert (ended["status"], ended["tokens"], ended["run_id"]) == ("finished", 7, "abc")
+
+
+def test_code_that_was_run_is_noted(
+    recipe, splits, tiny_tokenizer, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed = Claim(tmp_path / "run", "abc")
+    assert "remote_code" not in begun(recipe, splits, tiny_tokenizer, claimed)
+    code = tmp_path / "own.py"
+    code.write_text("x = 1\n")
+    module = SimpleNamespace(__file__=str(code))
+    monkeypatch.setitem(sys.modules, "transformers_modules.folder.own", module)
+    model = recipe.model.model_copy(update={"trust_remote_code": True})
+    trusting = recipe.model_copy(update={"model": model})
+    found = begun(trusting, splits, tiny_tokenizer, claimed)
+    assert found["remote_code"]["own.py"] == hashlib.sha256(b"x = 1\n").hexdigest()
 
 
 def test_what_was_replaced_is_noted(recipe, splits, tiny_tokenizer, tmp_path) -> None:

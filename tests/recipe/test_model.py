@@ -22,10 +22,23 @@ def problems(keys, more=""):
         ("lora: {}, freeze: base", "model.freeze: `model.lora` freezes the base model itself"),
         ("freeze: 0", "model.freeze: found 0; allowed: at least 1 layer"),
         ("freeze: bas", "model.freeze"),
+        ("trust_remote_code: 1", "model.trust_remote_code"),
     ],
 )
 def test_refused(keys, text):
     assert text in problems(keys)
+
+
+def test_code_is_trusted_only_where_some_may_be():
+    own = (
+        "task: {name: preference}\nmodel: {source: x, trust_remote_code: true}\ndata: {train: a}\n"
+    )
+    with pytest.raises(RecipeError, match="reference is opened without code of its own"):
+        parse_recipe(own, "f.yaml")
+    assert parse_recipe(own.replace("preference", "chat"), "f.yaml").model.trust_remote_code
+    new = own.replace("source: x", "architecture: gpt2").replace("preference", "causal_lm")
+    with pytest.raises(RecipeError, match=r"model\.trust_remote_code: only with `model\.source`"):
+        parse_recipe(new, "f.yaml")
 
 
 def test_layers_learn_alike_where_the_optimizer_parts_them_itself():
