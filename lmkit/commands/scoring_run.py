@@ -136,6 +136,8 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
 def _counts(rows: Rows) -> dict[str, int]:
     """How much the numbers rest on."""
     counts = {"rows": len(rows["count"]), "predicted": int(sum(rows["count"]))}
+    if any(rows.get("unknown", ())):
+        counts["unknown"] = int(sum(rows["unknown"]))
     if "question" in rows:  # read in several windows, but scored once
         counts = {"rows": len(set(rows["question"])), "windows": counts.pop("rows"), **counts}
     if "document" in rows:

@@ -106,6 +106,16 @@ def end_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
     )
 
 
+def unknown_token_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The token that stands for text which is not in the vocabulary, or None.
+
+    GPT-2's tokenizer names its end token as the unknown one and never needs either for a text.
+    """
+    unknown = tokenizer.unk_token_id
+    marks = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return None if unknown is None or unknown in marks else int(unknown)
+
+
 def tokenizer_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """SHA-256 (hex) of all that decides ids: not of names, paths or the state of padding."""
     backend = getattr(tokenizer, "backend_tokenizer", None)

@@ -50,7 +50,12 @@ class Targets:
 
 
 def for_causal(
-    train: Flat | None, texts: Iterable[str], examples: Labeled, vocabulary: int
+    train: Flat | None,
+    texts: Iterable[str],
+    examples: Labeled,
+    vocabulary: int,
+    *,
+    unknown: int | None = None,
 ) -> dict[str, dict[str, float]]:
     """`zlib` and, where the training text is known, `unigram`, by metric.
 
@@ -59,8 +64,11 @@ def for_causal(
         texts: the scored documents.
         examples: the same as scored.
         vocabulary: V, above every token id.
+        unknown: the token for what is not in the vocabulary; with one there are no bits per byte.
     """
     scored = targets(examples, vocabulary)
+    if unknown is not None and scored.counts[unknown]:
+        scored = Targets(scored.counts, 0)
     found = {}
     if scored.bytes:
         found["zlib"] = {"bits_per_byte": zlib_bits_per_byte(texts)}

@@ -30,7 +30,7 @@ class Documents:
     count: Floats
     """Predicted tokens."""
     bytes: Floats
-    """UTF-8 bytes of the text."""
+    """UTF-8 bytes of the text; 0 where one token of the corpus is unknown."""
     correct: Floats
     """Predicted tokens whose most likely token was right; 0 where the task does not count them."""
 
@@ -40,7 +40,8 @@ def documents(rows: Rows) -> Documents:
 
     Args:
         rows: lists of N values: `nll` (nats), `count` (tokens), `document` (its number), `bytes`
-            (those of the whole document on one of its windows, 0 on the others) and, for masked
+            (those of the whole document on one of its windows, 0 on the others), `unknown` (of the
+            predicted, tokens that stand for any text that is not in the vocabulary) and, for masked
             models, `correct` (tokens).
 
     Raises:
@@ -53,7 +54,8 @@ def documents(rows: Rows) -> Documents:
         weights = np.asarray(rows[key], dtype=float) if key in rows else zeros
         return np.bincount(place, weights=weights, minlength=len(names)).astype(float, copy=False)
 
-    sums = Documents(summed("nll"), summed("count"), summed("bytes"), summed("correct"))
+    size = np.zeros(len(names)) if any(rows.get("unknown", ())) else summed("bytes")
+    sums = Documents(summed("nll"), summed("count"), size, summed("correct"))
     if not sums.count.sum():
         raise DataError("nothing to score: the data holds no token that the model could predict")
     return sums
@@ -64,7 +66,8 @@ def causal_metrics(rows: Rows) -> dict[str, float]:
 
     `bits_per_byte` is sum(nll) / ln 2 / sum(bytes); the end token's surprise is part of the sum and
     adds no byte, so that a model that cannot tell where a text ends pays for it. Texts without a
-    single byte have no `bits_per_byte`.
+    single byte have no `bits_per_byte`, nor have those with an unknown token: its bytes would count
+    though nothing predicts them.
     """
     sums = documents(rows)
     loss = float(sums.nll.sum() / sums.count.sum())
@@ -123,7 +126,7 @@ def causal_definition(context: int, stride: int | None) -> str:
         "and every token and the end token are predicted once; documents longer than the context "
         f"are read through a sliding window (context {context}, stride {stride}). loss: nats a "
         "token, sum over tokens; perplexity: exp(loss); bits_per_byte: the same sum in bits over "
-        "the UTF-8 bytes."
+        "the UTF-8 bytes (left out where a token is unknown: what it hides is not predicted)."
     )
 
 

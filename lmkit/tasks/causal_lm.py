@@ -22,7 +22,7 @@ from lmkit.data.packing_plan import Cut, plan_packing
 from lmkit.data.sources import Source, column
 from lmkit.data.token_cache import tokenize_corpus
 from lmkit.data.token_parts import tokens_of
-from lmkit.data.tokenizer import end_token_id, start_token_id
+from lmkit.data.tokenizer import end_token_id, start_token_id, unknown_token_id
 from lmkit.data.windows import CausalWindows
 from lmkit.errors import ModelError
 from lmkit.evaluation import baselines, perplexity
@@ -39,6 +39,9 @@ PAD_VALUES = {"input_ids": 0, "labels": IGNORED, SEGMENTS: 0}  # any id will do:
 
 class CausalLM(TokenTask[CausalLMOptions]):
     """Left-to-right language modeling over blocks of a token stream."""
+
+    unknown: int | None = None
+    """The unknown token of what is scored, from `examples` on."""
 
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> CausalLMOptions | None:
@@ -88,6 +91,7 @@ class CausalLM(TokenTask[CausalLMOptions]):
         start, end = start_token_id(tokenizer), end_token_id(tokenizer)
         size, pad = options.block_size, PAD_VALUES["input_ids"]
         if not training:
+            self.unknown = unknown_token_id(tokenizer)
             return CausalWindows(
                 corpus, block_size=size, stride=options.stride, start_id=start, pad_id=pad
             )
@@ -120,9 +124,11 @@ class CausalLM(TokenTask[CausalLMOptions]):
         return self.count(batch)
 
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
-        """Summed nll and number of predicted tokens of each window, with its document and bytes."""
+        """Sums over each window (nll, predicted tokens, unknown ones), its document and bytes."""
+        unknown = -1 if self.unknown is None else self.unknown
         return {
             **super().reduce(outputs, batch),
+            "unknown": (batch["labels"] == unknown).sum(1).tolist(),
             "document": batch["document"].tolist(),
             "bytes": batch["bytes"].tolist(),
         }
@@ -148,7 +154,8 @@ class CausalLM(TokenTask[CausalLMOptions]):
         if train is not None:
             tokens = tokens_of(train, tokenizer, text_column=name)
         texts = (column(row, name) for row in scored.rows())
-        return baselines.for_causal(tokens, texts, examples, id_count(tokenizer))
+        size = id_count(tokenizer)
+        return baselines.for_causal(tokens, texts, examples, size, unknown=self.unknown)
 
     def definition(self) -> str:
         """How `loss` is counted here."""

@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, PreTrainedTokenizerFast
 
 from lmkit import tasks
 from lmkit.data.tokenizer import end_token_id, start_token_id
@@ -76,6 +77,29 @@ def test_the_loss_is_that_of_plain_logits_whatever_the_batch(
         assert found["loss"] == pytest.approx(nats / count, rel=1e-6)
         assert found["perplexity"] == pytest.approx(math.exp(nats / count), rel=1e-5)
         assert found["bits_per_byte"] == pytest.approx(nats / math.log(2) / size_in_bytes, rel=1e-6)
+
+
+def test_what_is_unknown_is_counted_and_leaves_no_bits_per_byte(listed):
+    """A vocabulary of two words predicts `<unk>` well, and no byte of what it stands for."""
+    vocabulary = {"<unk>": 0, "</s>": 1, "a": 2, "b": 3}
+    words = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="</s>")
+    task = causal(block_size=8)
+    model = task.build_model(new("gpt2", CAUSAL["gpt2"]), tokenizer).eval()
+    known, lossy = listed(["a b a"]), listed(["a b a", "b far a word", "a"])
+    rows = scored(task, model, known, tokenizer)
+    assert set(task.metrics(rows)) == {"loss", "perplexity", "bits_per_byte"}
+    assert set(task.baselines(known, known, task.examples(known, tokenizer, seed=0, training=False),
+                              tokenizer)) == {"zlib", "unigram"}  # fmt: skip
+    rows = scored(task, model, lossy, tokenizer)
+    assert rows["unknown"] == [0, 2, 0]
+    assert set(task.metrics(rows)) == set(task.intervals(rows, 0)) == {"loss", "perplexity"}
+    examples = task.examples(lossy, tokenizer, seed=0, training=False)
+    found = task.baselines(known, lossy, examples, tokenizer)
+    assert {name: set(numbers) for name, numbers in found.items()} == {
+        "unigram": {"loss", "perplexity"}
+    }
 
 
 @pytest.mark.parametrize("packing", ["joined", "none"])
