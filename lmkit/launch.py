@@ -127,8 +127,14 @@ def _follow(asked: Processes) -> None:
     """Be one of the processes that `srun` or `mpirun` started, unless they are machines of ours.
 
     Raises:
-        UsageError: each of them would start a run of its own, or they do not know where to meet.
+        UsageError: each of them would start a run of its own, they do not know where to meet, or
+            there is one where several were asked for.
     """
+    if worker.lost_by_accelerate() and asked.processes is None:
+        raise UsageError(
+            "accelerate launch was asked for several processes and has started one, as it does on "
+            "CPUs: leave it out and use --processes N, or take torchrun --nproc-per-node N"
+        )
     found = worker.other_launcher()
     if found is None or asked.nodes > 1:
         return

@@ -75,6 +75,16 @@ def other_launcher() -> tuple[str, dict[str, str]] | None:
     return None
 
 
+def lost_by_accelerate() -> bool:
+    """Whether `accelerate launch` was asked for several processes and started this one alone.
+
+    On CPUs it starts several through `mpirun` only, without a word, and leaves where they would
+    meet. https://github.com/huggingface/accelerate, `prepare_simple_launcher_cmd_env`.
+    """
+    of_accelerate = "ACCELERATE_USE_CPU" in os.environ and "MASTER_ADDR" in os.environ
+    return of_accelerate and not is_worker() and other_launcher() is None
+
+
 def adopt(variables: dict[str, str]) -> None:
     """Be a worker as torch knows them, as `other_launcher` found."""
     os.environ.update(variables)

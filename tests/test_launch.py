@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from lmkit import launch
 from lmkit.errors import UsageError
 from lmkit.launch import Processes
-from lmkit.supervise import Place
+from lmkit.supervise import Place, free_port
 
 
 def test_one_process_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +90,18 @@ def test_a_process_of_srun_becomes_a_worker(srun: None) -> None:
     assert os.environ["MASTER_ADDR"] == "a1"
 
 
+def test_processes_that_accelerate_did_not_start_are_not_done_without(
+    monkeypatch: pytest.MonkeyPatch, asked_of: list[tuple[list[str], Place, int]]
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setattr(launch, "count_gpus", lambda: 0)
+    with pytest.raises(UsageError, match="asked for several processes and has started one"):
+        launch.launch_if_asked(Processes(), ["pretrain", "x"])
+    launch.launch_if_asked(Processes(2), ["pretrain", "x"])
+    assert asked_of[0][1] == Place(2)
+
+
 def test_srun_may_start_our_launcher_on_each_machine(
     srun: None, asked_of: list[tuple[list[str], Place, int]]
 ) -> None:
@@ -152,3 +165,28 @@ def test_the_real_command(
     told = capfd.readouterr().err
     assert told.count("no-such-recipe") == 1
     assert "Traceback" not in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["torchrun", "accelerate"])
+def test_launchers_of_others(launcher: str, small_recipe: Path, tmp_path: Path) -> None:
+    words = {
+        "torchrun": ["torchrun", "--nproc-per-node", "2", "--master-port", str(free_port())],
+        "accelerate": ["accelerate", "launch", "--cpu", "--num_processes", "2"],
+    }[launcher]
+    sets = ("max_steps=2", "eval_strategy=no")
+    ended = subprocess.run(
+        [
+            *(Path(sys.executable).parent / words[0], *words[1:], "-m", "lmkit", "pretrain"),
+            *(small_recipe, "-o", "run", "--json", *(f"--set=train.{one}" for one in sets)),
+        ],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if launcher == "accelerate":  # which would train in one process, and say nothing
+        assert "asked for several processes and has started one" in ended.stderr
+        assert not (tmp_path / "run").exists()
+        return
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["train"]["steps"] == 2  # one summary, of the first
+    manifest = json.loads((tmp_path / "run/manifest.json").read_text())
+    assert manifest["sessions"][0]["world_size"] == 2

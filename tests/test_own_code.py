@@ -80,14 +80,7 @@ def test_a_run_with_code_of_a_model(
     recipe = tmp_path / "brought.yaml"
     recipe.write_text("\n".join([*lines[:1], f"model: {{source: {brought}}}", *lines[1:]]))
     ran = run_cli(
-        *(
-            "pretrain",
-            recipe,
-            "--set",
-            "model.trust_remote_code=true",
-            "--set",
-            "train.max_steps=2",
-        ),
+        *("pretrain", recipe, "--set=model.trust_remote_code=true", "--set=train.max_steps=2"),
         env={"HF_MODULES_CACHE": str(tmp_path / "modules")},
     )
     assert ran.code == 0, ran.err

@@ -13,7 +13,14 @@ from lmkit import worker
 def _no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", dict(os.environ))  # which `adopt` changes
     names = {name for sets in worker.OTHERS.values() for names in sets for name in names}
-    for name in (*worker.TORCH, *names, "MASTER_ADDR", "MASTER_PORT", "PMIX_NAMESPACE"):
+    for name in (
+        *worker.TORCH,
+        *names,
+        "ACCELERATE_USE_CPU",
+        "MASTER_ADDR",
+        "MASTER_PORT",
+        "PMIX_NAMESPACE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -132,3 +139,15 @@ def test_roles(
     assert worker.is_worker() == is_worker
     assert worker.is_first() == is_first
     assert worker.is_restart() == is_restart
+
+
+def test_one_process_of_several_that_accelerate_was_asked_for() -> None:
+    assert not worker.lost_by_accelerate()
+    os.environ["ACCELERATE_USE_CPU"] = "True"  # which it sets for one process too
+    assert not worker.lost_by_accelerate()
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+    assert worker.lost_by_accelerate()
+    os.environ |= {"PMI_RANK": "1", "PMI_SIZE": "2"}  # its mpirun
+    assert not worker.lost_by_accelerate()
+    os.environ |= {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1"}
+    assert not worker.lost_by_accelerate()
