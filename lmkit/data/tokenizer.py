@@ -203,8 +203,9 @@ def _kind(recipe: Recipe) -> Kind:
         return "causal" if recipe.task.name == "causal_lm" else "masked"
     architecture = recipe.model.architecture
     encoder = architecture in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    seq2seq = architecture in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
-    return "masked" if encoder and not seq2seq else "causal"
+    if architecture in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES:
+        return "seq2seq"  # BART's one class is among the encoders too
+    return "masked" if encoder else "causal"
 
 
 def _longest(recipe: Recipe) -> int:

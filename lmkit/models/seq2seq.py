@@ -62,6 +62,36 @@ def check_start(model: PreTrainedModel) -> None:
         ) from error
 
 
+def check_end(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """See that an encoder-decoder finds the end of a text, by whose state it classifies.
+
+    (BART, Lewis et al. 2020, section 3.1. Of padding, texts of one batch have unlike numbers.)
+
+    Args:
+        config: of the model; of other kinds nothing is asked.
+        tokenizer: with its padding token.
+
+    Raises:
+        ModelError: there is no such token, or texts do not end with it.
+    """
+    if not config.is_encoder_decoder:
+        return
+    end = getattr(config, "eos_token_id", None)
+    if end is None:
+        found = "the tokenizer has none"
+    elif end not in tokenizer("a")["input_ids"]:
+        found = f"the tokenizer does not put it (id {end}) after a text"
+    elif end == tokenizer.pad_token_id:
+        found = f"the tokenizer pads with it (id {end})"
+    else:
+        return
+    raise ModelError(
+        f"model: {config.model_type} classifies a text by the state of its end token, but {found}; "
+        "take the model's own tokenizer, train one (tokenizer.train), or name an `eos_token` and a "
+        "`pad_token` in its tokenizer_config.json and let its tokenizer.json add the end to a text"
+    )
+
+
 def fitting_lengths(options: Seq2SeqOptions, positions: int | None) -> dict[str, int]:
     """The lengths that were left to lmkit and are more than a model's positions, made to fit.
 

@@ -43,6 +43,7 @@ from lmkit.evaluation.word_baselines import word_baselines
 from lmkit.models.inspecting import length_limit, saved_with_head
 from lmkit.models.loading import ModelLoader
 from lmkit.models.objectives import BinaryCrossEntropy, CrossEntropy, SquaredError
+from lmkit.models.seq2seq import check_end
 from lmkit.recipe.options.classification import ClassificationOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
@@ -131,6 +132,9 @@ class Classification(Task[ClassificationOptions]):
         """A model with a head of L logits: ids (B, T) to logits (B, L).
 
         A `max_length` that was left to lmkit becomes the model's positions where those are fewer.
+
+        Raises:
+            ModelError: see `check_end`, or the model cannot be made or opened.
         """
         pad_id = give_padding(tokenizer)
         limit = length_limit(self.options, loader.config())
@@ -145,6 +149,7 @@ class Classification(Task[ClassificationOptions]):
             problem_type=self.options.problem,
             pad_token_id=pad_id,  # a decoder finds a text's last token by it
         )
+        check_end(model.config, tokenizer)
         self.tells_texts_apart = getattr(model.config, "type_vocab_size", 0) > 1
         return model
 

@@ -119,6 +119,12 @@ def test_the_special_tokens_are_those_of_task_and_architecture(source, task, arc
     assert made.pad_token is not None
 
 
+@pytest.mark.parametrize("architecture", ["bart", "t5"])
+def test_an_encoder_decoder_ends_the_texts_that_it_classifies(source, architecture):
+    made = prepare_tokenizer(recipe("classification", {"architecture": architecture}), source)
+    assert made("abc")["input_ids"][-1] == made.eos_token_id != made.pad_token_id
+
+
 def test_only_the_text_column_is_learned_from(source):
     tokenizer = prepare_tokenizer(recipe("classification", {"architecture": "bert"}), source)
     assert tokenizer.pad_token_id == 0

@@ -4,9 +4,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
+from lmkit.data.tokenizer_training import train_tokenizer
 from lmkit.errors import ModelError, TokenizerError
 from lmkit.labels import IGNORED
 from lmkit.models.seq2seq import (
+    check_end,
     check_start,
     decoder_inputs,
     fitting_lengths,
@@ -14,6 +16,7 @@ from lmkit.models.seq2seq import (
     start_keys,
 )
 from lmkit.recipe.options.seq2seq import Seq2SeqOptions
+from lmkit.recipe.sections import TokenizerTraining
 
 SMALL = {
     "vocab_size": 40, "d_model": 16, "encoder_layers": 1, "decoder_layers": 1,
@@ -61,6 +64,24 @@ def test_a_model_that_knows_no_start_is_refused():
     with pytest.raises(ModelError, match=r"t5 does not say which token a target starts with") as e:
         check_start(model("t5"))
     assert "set model.config.decoder_start_token_id" in str(e.value)
+
+
+def test_texts_that_are_classified_end(tiny_tokenizer, tiny_bert_tokenizer):
+    def config(name, tokenizer):
+        return AutoConfig.for_model(name, eos_token_id=tokenizer.eos_token_id)
+
+    for bare, told in ((tiny_bert_tokenizer, "has none"), (tiny_tokenizer, r"not put it \(id 0\)")):
+        check_end(config("bert", bare), bare)
+        for name in ("bart", "t5"):
+            with pytest.raises(ModelError, match=f"{name} .* {told}.*`eos_token`"):
+                check_end(config(name, bare), bare)
+    ended = train_tokenizer(
+        TokenizerTraining(type="bpe", vocab_size=280), ["a"], model_max_length=9, kind="seq2seq"
+    )
+    check_end(config("bart", ended), ended)
+    ended.pad_token = ended.eos_token
+    with pytest.raises(ModelError, match="pads with it"):
+        check_end(config("bart", ended), ended)
 
 
 def test_lengths_fit_the_positions():

@@ -32,6 +32,10 @@ ARCHITECTURES = {
     "roberta": SIZES | NO_DROPOUT,
     "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 2, "hidden_dim": 64, "dropout": 0.0},
     "modernbert": SIZES,
+    "bart": {
+        "d_model": 32, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 64,
+        "decoder_ffn_dim": 64, "encoder_attention_heads": 2, "decoder_attention_heads": 2,
+    },
     "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 2},
     "llama": SIZES,
     "opt": {

@@ -52,6 +52,11 @@ def test_an_end_token_pads_where_nothing_else_does(tiny_tokenizer):
     assert tokenizer.pad_token == tokenizer.eos_token
 
 
+def test_an_encoder_decoder_needs_texts_that_end(classifier):
+    with pytest.raises(ModelError, match=r"bart classifies .* end token, but .* has none"):
+        classifier("bart")
+
+
 def test_no_token_to_pad_with_is_an_error():
     bare = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"a": 0}, "a")))
     with pytest.raises(TokenizerError, match="neither a padding token nor an end token"):
