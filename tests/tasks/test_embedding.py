@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
-from transformers.trainer_callback import PrinterCallback
 
 from lmkit import tasks
 from lmkit.data.rows import Row
@@ -16,13 +15,7 @@ from lmkit.labels import IGNORED
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.embedding import EmbeddingOptions
 from lmkit.recipe.sections import ModelSection
-from lmkit.recipe.train import TrainSection
 from lmkit.tasks.embedding import Embedding
-from lmkit.training.arguments import training_arguments
-from lmkit.training.batches import BatchShape, Order
-from lmkit.training.guard import GuardSettings
-from lmkit.training.signals import StopSignals
-from lmkit.training.trainer import ExactTrainer, Setup
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 BERT = SIZES | {"intermediate_size": 32, "hidden_dropout_prob": 0.0,
@@ -78,54 +71,6 @@ def built(request):
         return task, model, tokenizer, task.examples(source, tokenizer, seed=0, training=True)
 
     return build
-
-
-def trained(task, model, tokenizer, examples, micro, folder):
-    """Losses and weights of three steps of eight rows; the third holds the last four."""
-    section = TrainSection.model_validate(
-        {"optim": "sgd", "learning_rate": 0.1, "max_grad_norm": 0.0, "max_steps": 3,
-         "logging_steps": 1, "save_strategy": "no", "eval_strategy": "no", "compile": False,
-         "lr_scheduler_type": "constant", "precision": "float32"}
-    )  # fmt: skip
-    shape = BatchShape(8, micro)
-    args = training_arguments(
-        section, folder, use_cpu=True, gradient_accumulation_steps=shape.accumulation,
-        save_steps=1, eval_steps=1,
-    )  # fmt: skip
-    order = Order(examples, shape, seed=0, strategy="random")
-    trainer = ExactTrainer(
-        model=model, args=args, tokenizer=tokenizer, evaluate=dict,
-        setup=Setup(
-            task, examples, order, "sgd", "run", StopSignals(),
-            GuardSettings(folder / "guard.json"),
-        ),
-    )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return losses, {key: value.clone() for key, value in model.state_dict().items()}
-
-
-@pytest.mark.parametrize(
-    ("objective", "architecture"),
-    [
-        pytest.param("cosine", "bert", marks=pytest.mark.slow),
-        ("contrastive", "bert"),
-        ("triplet", "bert"),
-        pytest.param("contrastive", "gpt2", marks=pytest.mark.slow),
-    ],
-)
-def test_accumulation_changes_nothing(built, objective, architecture, tmp_path):
-    """In-batch negatives are those of the step, not of the micro-batch."""
-    whole, weights = trained(*built(objective, architecture), 8, tmp_path / "8")
-    assert len(whole) == 3
-    for micro in (3, 1):
-        losses, parts = trained(*built(objective, architecture), micro, tmp_path / str(micro))
-        assert losses == pytest.approx(whole, abs=1e-6)
-        for key, weight in weights.items():
-            assert (parts[key] - weight).abs().max() < 1e-6, key
-    _, before, *_ = built(objective, architecture)
-    assert any((weights[k] - v).abs().max() > 1e-4 for k, v in before.state_dict().items())
 
 
 @pytest.mark.parametrize("objective", ["cosine", "contrastive", "triplet"])

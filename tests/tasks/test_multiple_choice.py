@@ -6,7 +6,6 @@ import math
 import pytest
 import torch
 from torch.nn import functional
-from transformers.trainer_callback import PrinterCallback
 
 from lmkit import tasks
 from lmkit.data.rows import Row
@@ -16,13 +15,7 @@ from lmkit.labels import IGNORED
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.multiple_choice import MultipleChoiceOptions
 from lmkit.recipe.sections import ModelSection
-from lmkit.recipe.train import TrainSection
 from lmkit.tasks.multiple_choice import MultipleChoice
-from lmkit.training.arguments import training_arguments
-from lmkit.training.batches import BatchShape, Order
-from lmkit.training.guard import GuardSettings
-from lmkit.training.signals import StopSignals
-from lmkit.training.trainer import ExactTrainer, Setup
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
          "intermediate_size": 32, "initializer_range": 0.1}  # fmt: skip
@@ -71,47 +64,6 @@ def built(request):
         return task, model, tokenizer, task.examples(Asked(), tokenizer, seed=0, training=True)
 
     return build
-
-
-def trained(task, model, tokenizer, examples, micro, folder):
-    """Losses and weights of three steps of eight rows; the third holds the last four."""
-    section = TrainSection.model_validate(
-        {"optim": "sgd", "learning_rate": 0.1, "max_grad_norm": 0.0, "max_steps": 3,
-         "logging_steps": 1, "save_strategy": "no", "eval_strategy": "no", "compile": False,
-         "lr_scheduler_type": "constant", "precision": "float32"}
-    )  # fmt: skip
-    shape = BatchShape(8, micro)
-    args = training_arguments(
-        section, folder, use_cpu=True, gradient_accumulation_steps=shape.accumulation,
-        save_steps=1, eval_steps=1,
-    )  # fmt: skip
-    order = Order(examples, shape, seed=0, strategy="random")
-    task.attach(model)
-    trainer = ExactTrainer(
-        model=model, args=args, tokenizer=tokenizer, evaluate=dict,
-        setup=Setup(
-            task, examples, order, "sgd", "run", StopSignals(),
-            GuardSettings(folder / "guard.json"),
-        ),
-    )  # fmt: skip
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
-    return losses, {key: value.clone() for key, value in model.state_dict().items()}
-
-
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("roberta", "llama")]
-
-
-@pytest.mark.parametrize("architecture", ["bert", "gpt2", *SLOW])
-def test_accumulation_changes_nothing(built, architecture, tmp_path):
-    whole, weights = trained(*built(architecture), 8, tmp_path / "8")
-    for micro in (3, 1):
-        losses, parts = trained(*built(architecture), micro, tmp_path / str(micro))
-        assert losses == pytest.approx(whole, rel=5e-7, abs=1e-6)
-        for key, weight in weights.items():
-            assert (parts[key] - weight).abs().max() < 1e-6, key
-    assert whole[0] != pytest.approx(whole[-1], abs=1e-4)
 
 
 @torch.no_grad()

@@ -1,6 +1,11 @@
 """However a batch of eight is dealt out, the same is learned: every head, by the exact trainer."""
 
+import gc
 import hashlib
+import os
+from collections import Counter
+from itertools import product
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -9,13 +14,16 @@ from transformers.trainer_callback import PrinterCallback
 
 from lmkit import tasks
 from lmkit.data.rows import Row
+from lmkit.labels import IGNORED
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options import OPTIONS
 from lmkit.recipe.sections import ModelSection
 from lmkit.recipe.train import TrainSection
+from lmkit.supervise import free_port
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import BatchShape, Order
 from lmkit.training.guard import GuardSettings
+from lmkit.training.processes import Processes, join, state_arguments
 from lmkit.training.signals import StopSignals
 from lmkit.training.trainer import ExactTrainer, Setup
 
@@ -64,8 +72,12 @@ HEADS = {
     "cosine": (VECTORS, ["bert"]),
     "contrastive": (VECTORS, ["bert"]),
     "triplet": (VECTORS, ["bert"]),
-    "multiple_choice": ({"name": "multiple_choice", "max_length": 48}, ["bert", "gpt2"]),
+    "multiple_choice": ({"name": "multiple_choice", "max_length": 48},
+                        ["bert", "roberta", "gpt2", "llama"]),
 }  # fmt: skip
+SGD = {"optim": "sgd", "learning_rate": 0.1}
+ADAMW = {"optim": "adamw_torch", "learning_rate": 1e-3, "adam_epsilon": 1e-4}
+ALONE = Processes()
 FAR = ("cosine", "contrastive", "triplet", "multiple_choice")  # new texts are too alike to learn
 CASES = [(head, architecture) for head, (_, found) in HEADS.items() for architecture in found]
 FIRST = [(head, found[0]) for head, (_, found) in HEADS.items()]
@@ -78,7 +90,7 @@ TEXTS = (
 
 
 class Split:
-    """Twenty rows for a head: steps of eight, eight and four."""
+    """Twenty rows for a head."""
 
     name = "train"
 
@@ -127,8 +139,18 @@ def tokenizer_for(home, architecture):
     return PreTrainedTokenizerFast.from_pretrained(home / kind)
 
 
-def trained(home, case, micro):
-    """Losses of three steps, and how the weights were before them and after."""
+class Learned(NamedTuple):
+    """What three steps came to."""
+
+    losses: list[float]
+    before: dict[str, torch.Tensor]
+    after: dict[str, torch.Tensor]
+    batches: list[dict[str, torch.Tensor]]
+    """The micro-batches of this process."""
+
+
+def trained(home, case, micro, *, optimizer=SGD, dtype=torch.float32, processes=ALONE):
+    """Three steps of eight rows, of which the last has four; each micro-batch holds `micro`."""
     head, architecture = case
     tokenizer, source = tokenizer_for(home, architecture), Split(head)
     options = HEADS[head][0]
@@ -137,44 +159,61 @@ def trained(home, case, micro):
     torch.manual_seed(0)
     config = CONFIGS[architecture] | ({"initializer_range": 0.3} if head in FAR else {})
     section = ModelSection(architecture=architecture, config=config)
-    model = task.build_model(ModelLoader(section), tokenizer)
-    before = {key: value.clone() for key, value in model.state_dict().items()}
+    model = task.build_model(ModelLoader(section), tokenizer).to(dtype)
+    before = copies(model)
     examples = task.examples(source, tokenizer, seed=0, training=True)
     train = TrainSection.model_validate(
-        {"optim": "sgd", "learning_rate": 0.1,
-         "max_grad_norm": 0.0, "max_steps": 3, "logging_steps": 1, "save_strategy": "no",
-         "eval_strategy": "no", "compile": False, "lr_scheduler_type": "constant",
-         "precision": "float32"}
+        {**optimizer, "max_grad_norm": 0.0, "max_steps": 3, "logging_steps": 1,
+         "save_strategy": "no", "eval_strategy": "no", "compile": False,
+         "lr_scheduler_type": "constant", "precision": "float32"}
     )  # fmt: skip
-    shape = BatchShape(8, micro)
+    shape = BatchShape(8, micro, processes.world_size, processes.rank)
     args = training_arguments(
         train, home / "out", gradient_accumulation_steps=shape.accumulation, save_steps=1,
-        eval_steps=1, use_cpu=True,
+        eval_steps=1, **state_arguments(processes) | {"use_cpu": True},
     )  # fmt: skip
     order = Order(examples, shape, seed=0, strategy="random")
     task.attach(model)
-    trainer = ExactTrainer(
+    trainer = Watched(
         model=model, args=args, tokenizer=tokenizer, evaluate=dict,
         setup=Setup(
-            task, examples, order, "sgd", "run", StopSignals(), GuardSettings(home / "guard.json"),
+            task, examples, order, train.optim, "run", StopSignals(),
+            GuardSettings(home / "guard.json"),
         ),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
+    gc.freeze()  # Trainer collects garbage, which takes longer than three steps
     trainer.train()
+    gc.unfreeze()
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     assert len(losses) == 3
-    return losses, before, {key: value.clone() for key, value in model.state_dict().items()}
+    return Learned(losses, before, copies(model), trainer.batches)
 
 
-def differences(whole, other):
-    """What two trainings do not agree in."""
+class Watched(ExactTrainer):
+    """Keeps what it trains on."""
+
+    def __init__(self, **parts):
+        super().__init__(**parts)
+        self.batches = []
+
+    def training_step(self, model, inputs, *rest):
+        self.batches.append(inputs)
+        return super().training_step(model, inputs, *rest)
+
+
+def copies(model):
+    return {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def differences(whole, other, bound=1e-6):
+    """What two trainings do not agree in: weights to a bound, losses to 1e-6."""
     apart = {
-        key: float((other[-1][key].float() - weight.float()).abs().max())
-        for key, weight in whole[-1].items()
+        key: float((other.after[key] - weight).abs().max()) for key, weight in whole.after.items()
     }
-    found = {key: value for key, value in apart.items() if not value < 1e-6}
-    if other[0] != pytest.approx(whole[0], rel=5e-7, abs=1e-6):
-        found["loss"] = (whole[0], other[0])
+    found = {key: value for key, value in apart.items() if not value < bound}
+    if other.losses != pytest.approx(whole.losses, rel=5e-7, abs=1e-6):
+        found["loss"] = (whole.losses, other.losses)
     return found
 
 
@@ -192,7 +231,70 @@ def home(tmp_path_factory, tiny_tokenizer, tiny_bert_tokenizer, pair_tokenizer):
 def test_accumulation_changes_nothing(home, head, architecture):
     case = (head, architecture)
     whole = trained(home, case, 8)
-    _, before, after = whole
-    assert any((after[key] - value).abs().max() > 1e-4 for key, value in before.items())
+    assert any((whole.after[k] - value).abs().max() > 1e-4 for k, value in whole.before.items())
     for micro in (2, 1):
         assert differences(whole, trained(home, case, micro)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("head", "architecture"), FIRST)
+def test_nor_does_it_with_adamw(home, head, architecture, dtype):
+    case = (head, architecture)
+    # A gradient that is zero but for rounding (of a bias before a softmax) becomes a whole step of
+    # AdamW, in a direction of its own, unless epsilon is above that rounding.
+    optimizer = ADAMW | ({"adam_epsilon": 1e-8} if dtype == torch.float64 else {})
+    whole = trained(home, case, 8, optimizer=optimizer, dtype=dtype)
+    for micro in (2, 1):
+        other = trained(home, case, micro, optimizer=optimizer, dtype=dtype)
+        assert differences(whole, other, 1e-5 if dtype == torch.float32 else 1e-6) == {}
+
+
+def share(rank, home, port):
+    """One of two processes, which train every head by micro-batches of four."""
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ |= dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank))
+    os.environ |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), "2")
+    processes = join(60)
+    found = {}
+    for case, optimizer in product(FIRST, (SGD, ADAMW)):
+        learned = trained(home, case, 4, optimizer=optimizer, processes=processes)
+        found[(*case, optimizer["optim"])] = learned._asdict()
+    torch.save(found, home / f"found-{rank}.pt")
+    processes.part()
+
+
+@pytest.fixture(scope="module")
+def halves(home):
+    """What two processes came to, by head, architecture and optimizer."""
+    torch.multiprocessing.spawn(share, args=(home, free_port()), nprocs=2)
+    found = [torch.load(home / f"found-{rank}.pt", weights_only=True) for rank in (0, 1)]
+    return [{key: Learned(**value) for key, value in one.items()} for one in found]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", [SGD, ADAMW], ids=["sgd", "adamw"])
+@pytest.mark.parametrize(("head", "architecture"), FIRST)
+def test_two_processes_learn_what_one_does(home, halves, head, architecture, optimizer):
+    whole = trained(home, (head, architecture), 8, optimizer=optimizer)
+    for half in halves:
+        part = half[head, architecture, optimizer["optim"]]
+        assert differences(whole, part, 1e-6 if optimizer is SGD else 1e-5) == {}
+
+
+@pytest.mark.slow
+def test_two_processes_take_half_the_data_each(home, halves):
+    whole = trained(home, ("causal_lm", "gpt2"), 8)
+    parts = [half["causal_lm", "gpt2", "sgd"] for half in halves]
+    assert len(whole.batches) == 3  # the steps
+    for step, batch in enumerate(whole.batches):
+        one, two = (texts(part.batches[step]) for part in parts)
+        assert one.total() == two.total() == texts(batch).total() / 2
+        assert one + two == texts(batch)
+    assert [len(part.batches) for part in parts] == [3, 3]
+
+
+def texts(batch):
+    """The rows of a batch that count, by the tokens that are predicted."""
+    rows = (tuple(row[row != IGNORED].tolist()) for row in batch["labels"])
+    return Counter(row for row in rows if row)
