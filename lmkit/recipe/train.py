@@ -70,8 +70,6 @@ class TrainSection(MachineSection, CadenceSection, OptimizationSection):
             raise ValueError(f"train.precision: with {start} allowed: auto, bfloat16 or float32")
         if self.compile is True:
             raise ValueError(f"train.compile: with {start} allowed: auto or false")
-        if self.on_divergence == "rollback":
-            raise ValueError(f"train.on_divergence: with {start} allowed: warn or stop")
         for key in OF_DDP:
             if getattr(self, key) is not None:
                 raise ValueError(f"train.{key}: only with `train.parallel: ddp`")

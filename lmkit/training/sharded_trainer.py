@@ -29,10 +29,11 @@ class ShardedTrainer(ExactTrainer):
         self._shared: PreTrainedModel = parts["model"]
         before = held_bytes(self._shared)
         shard(self._shared, self.args.world_size)
-        if self.args.process_index == 0:
+        held = held_bytes(self._shared)
+        if self.args.process_index == 0 and held < before:  # else it was shared already
             logger.info(
                 "parameters are shared by %d processes: this one holds %.1f of %.1f MB",
-                self.args.world_size, held_bytes(self._shared) / 1e6, before / 1e6,
+                self.args.world_size, held / 1e6, before / 1e6,
             )  # fmt: skip
 
     def train(self, *args: Any, **kwargs: Any) -> Any:

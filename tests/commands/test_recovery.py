@@ -192,7 +192,7 @@ def test_memory_that_fails_elsewhere_says_what_to_make_smaller(
     assert "train.per_device_eval_batch_size (now 8)" in ended.err
 
 
-SCRIPT = """
+SHORT = """
 import math, os, sys, torch
 from lmkit import cli
 from lmkit.tasks.causal_lm import CausalLM
@@ -212,32 +212,71 @@ def poisoned(self, outputs, batch, label_smoothing=0.0):
     return loss(self, outputs, batch, label_smoothing) * (math.inf if bad else 1.0)
 
 CausalLM.forward, CausalLM.loss = short, poisoned
+"""
+LEAPS = """
+import sys
+from lmkit import cli
+from lmkit.commands import session as sessions
+
+original = sessions.ExactTrainer.log
+
+def log(self, logs, start_time=None):
+    if "loss" in logs and self.state.global_step >= 14 and logs["learning_rate"] > 0.06:
+        logs["loss"] = 50.0
+    original(self, logs, start_time)
+
+sessions.ExactTrainer.log = log
+"""
+RUN = """
 code, text = cli.run(sys.argv[1:])
 sys.stderr.write(text)
 sys.exit(code)
 """
 
 
-@pytest.mark.slow
-def test_two_processes_agree(cli, small_recipe: Path, tmp_path: Path, monkeypatch) -> None:
-    """One of them has an infinite loss in step 2, and lacks memory in step 5."""
-    words = [str(small_recipe), *STILL, *SGD, *EVERY, "--set=train.on_nonfinite=skip"]
+def two_processes(before: str, *words: str) -> str:
+    """Run a command in two processes, after some lines of Python; what the first one says."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     workers = [
         subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, "pretrain", *words, "-o", "two"],
-            cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", before + RUN, *words], stderr=subprocess.PIPE, text=True,
             env=os.environ | shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in range(2)
     ]  # fmt: skip
-    errors = [worker.communicate(timeout=240)[1] for worker in workers]
+    errors = [worker.communicate(timeout=400)[1] for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], errors
-    assert errors[0].count("step 2: the loss is inf") == 1
-    assert errors[0].count("step 5: out of memory with a micro-batch of 4; going on with 2") == 1
+    return errors[0]
+
+
+@pytest.mark.slow
+def test_going_back_with_a_shared_model_is_going_back_with_a_whole_one(
+    cli, small_recipe: Path, leaps
+) -> None:
+    words = ["pretrain", str(small_recipe), *STILL, *SGD, *EVERY, "--set=train.max_steps=18"]
+    words += ["--set=train.lr_scheduler_type=constant", "--set=train.on_divergence=rollback"]
+    told = two_processes(LEAPS, *words, "--set=train.parallel=fsdp", "-o", "two")
+    assert "Going back to step 12, with half the learning rate" in told
+    leaps(0.06)
+    assert cli(*words, "-o", "one").code == 0
+    assert [met["to_step"] for met in incidents("two")] == [12]
+    for one, other in zip(lines("one"), lines("two"), strict=True):
+        assert (one["step"], one["learning_rate"]) == (other["step"], other["learning_rate"])
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
+    for name, one in weights("one").items():
+        torch.testing.assert_close(weights("two")[name], one, atol=1e-6, rtol=0)
+
+
+@pytest.mark.slow
+def test_two_processes_agree(cli, small_recipe: Path, monkeypatch) -> None:
+    """One of them has an infinite loss in step 2, and lacks memory in step 5."""
+    words = [str(small_recipe), *STILL, *SGD, *EVERY, "--set=train.on_nonfinite=skip"]
+    told = two_processes(SHORT, "pretrain", *words, "-o", "two")
+    assert told.count("step 2: the loss is inf") == 1
+    assert told.count("step 5: out of memory with a micro-batch of 4; going on with 2") == 1
 
     original, seen = CausalLM.loss, []
 
