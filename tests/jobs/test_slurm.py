@@ -112,7 +112,7 @@ def test_each_machine_is_told_which_it_is(cluster: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.slow
 def test_a_run_that_meets_its_limit_goes_on(cluster: Path, small_recipe: Path) -> None:
-    sets = ("max_steps=40", "logging_steps=1", "save_steps=20", "eval_strategy=no")
+    sets = ("max_steps=300", "logging_steps=1", "save_steps=150", "eval_strategy=no")  # seconds
     what = asked(str(small_recipe), *(f"train.{one}" for one in sets), gpus=0)
     (cluster / "job.sh").write_text(script(what, Slurm()))
     first = subprocess.Popen(["bash", "job.sh"], stderr=subprocess.PIPE, text=True)
@@ -127,5 +127,5 @@ def test_a_run_that_meets_its_limit_goes_on(cluster: Path, small_recipe: Path) -
     again = subprocess.run(["bash", "job.sh"], capture_output=True, text=True, check=False)
     assert again.returncode == 0, again.stderr
     logged = (cluster / "runs/small/metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in logged if "loss" in line] == [*range(1, 41)]
+    assert [json.loads(line)["step"] for line in logged if "loss" in line] == [*range(1, 301)]
     assert (cluster / "requeued").read_text().count("\n") == 1
