@@ -31,7 +31,7 @@ test: setup ## the quick tests
 	$(BIN)/pytest -m 'not slow and not gpu' -n 2
 
 test-slow: setup ## the tests that take longer: real runs, the wheel, `make run`
-	$(BIN)/pytest -m "slow and not gpu" -n 2 --dist loadfile
+	$(BIN)/pytest -m "slow and not gpu" -n 2 --dist loadfile --durations 25
 
 test-all: test test-slow ## every test that needs no GPU
 
