@@ -48,6 +48,7 @@ def test_a_model_learns_to_prefer_and_keeps_its_reference(
     assert summary["metrics"]["accuracy"] > 0.9
     assert 0.3 < summary["baselines"]["longer"]["accuracy"] < 0.7
     assert summary["baselines"]["reference"]["accuracy"] < 0.8
+    assert summary["against_baselines"]["metric"] == "accuracy"
     assert summary["metrics"]["loss"] < 0.6 < 0.6932
     resolved = yaml.safe_load((tmp_path / "run" / "recipe.yaml").read_text())
     assert resolved["task"]["reference_source"] == str(tiny_gpt2_folder)

@@ -61,6 +61,7 @@ def test_the_whole_way_from_pairs_to_texts(cli, recipe, tmp_path):
     assert summary["metrics"]["bleu"] > 60 > 2 * copied["bleu"]
     assert summary["metrics"]["rougeL"] > 0.9 > copied["rougeL"] + 0.2
     assert summary["baselines"].keys() == {"lead", "copy"}
+    assert summary["against_baselines"]["beats"]
     assert summary["intervals"].keys() == summary["metrics"].keys()
     low, high = summary["intervals"]["chrf"]
     assert low < summary["metrics"]["chrf"] < high

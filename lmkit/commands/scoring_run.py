@@ -120,6 +120,7 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         task.detach(model)
     metrics, intervals = task.metrics(rows), task.intervals(rows, seed)
     baselines = task.baselines(train, source, examples, tokenizer)
+    main, greater = task.headline or (task.best_metric, task.greater_is_better)
     return Evaluation(
         task=task.options.name,
         split=source.name,
@@ -129,7 +130,7 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         counts=_counts(rows),
         definition=task.definition(),
         per_class=task.per_class(rows),
-        verdict=verdict(task.best_metric, task.greater_is_better, metrics, intervals, baselines),
+        verdict=verdict(main, greater, metrics, intervals, baselines),
     )
 
 

@@ -21,6 +21,7 @@ from lmkit.evaluation.interval import Interval, bootstrap
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 FAMILIES = ("rouge", "bleu", "chrf")
+HEADLINES = {"rouge": "rougeL", "bleu": "bleu", "chrf": "chrf"}  # the one told of each family
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n")
 

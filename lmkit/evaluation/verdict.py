@@ -13,7 +13,7 @@ class Verdict:
     """A model against the best baseline."""
 
     metric: str
-    """The metric by which the task chooses its best checkpoint."""
+    """The main one of the task."""
     value: float
     """The model's."""
     baseline: str

@@ -41,6 +41,8 @@ PAD_VALUES = {
 class Preference(TokenTask[PreferenceOptions]):
     """A causal model that learns to prefer one answer to another."""
 
+    headline = ("accuracy", True)
+
     def resolve(self, train: Source) -> PreferenceOptions:
         """The options with the Jinja of a template file in the place of its name.
 

@@ -156,6 +156,7 @@ def test_baselines(preference):
     longer = np.mean([1.0 if a > b else 0.5 * (a == b) for a, b in lengths])
     source = Choices(*PAIRS)
     assert task.baselines(None, source, examples, tokenizer) == {"longer": {"accuracy": longer}}
+    assert task.headline == ("accuracy", True)  # neither has a loss
     scored = examples.scored(np.asarray([[1.0, 2.0], [2.0, 1.0], [1.0, 1.0], [2.0, 1.0]]))
     assert isinstance(scored, Pairs)
     found = task.baselines(None, source, scored, tokenizer)

@@ -9,6 +9,7 @@ from transformers import AutoModelForSeq2SeqLM
 from transformers.models.bart.modeling_bart import shift_tokens_right
 
 from lmkit import tasks
+from lmkit.commands.scoring_run import evaluate_split
 from lmkit.errors import DataError, ModelError
 from lmkit.evaluation.scoring import score
 from lmkit.labels import IGNORED
@@ -182,6 +183,17 @@ def test_baselines_are_lead_and_copy(made, five):
     assert set(found) == {"lead", "copy"}
     assert found["lead"]["rouge1"] > found["copy"]["rouge1"] > 0
     assert set(found["lead"]) == {"rouge1", "rouge2", "rougeL"}
+
+
+@pytest.mark.parametrize(("metrics", "main"), [(["rouge"], "rougeL"), (["chrf", "bleu"], "chrf")])
+def test_the_texts_are_held_against_the_baselines_not_the_loss(made, five, metrics, main):
+    """No baseline has a loss, so nothing was told of whether the model is worth its training."""
+    task, model, tokenizer = made(metrics=metrics)
+    found = evaluate_split(task, model, tokenizer, five, batch_size=2, seed=0)
+    told = found.verdict
+    assert (told.metric, told.greater_is_better) == (main, True)
+    assert told.value == found.metrics[main]
+    assert told.baseline_value == max(found.baselines[n][main] for n in ("lead", "copy"))
 
 
 def test_several_references_are_all_held_against_a_text(made, paired):

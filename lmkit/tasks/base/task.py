@@ -44,6 +44,8 @@ class Task(ABC, Generic[OptionsT]):
     """The metric by which the best checkpoint is chosen."""
     greater_is_better: bool = False
     """Whether a larger `best_metric` is better."""
+    headline: tuple[str, bool] | None = None
+    """What is held against baselines, and whether larger is better; None: `best_metric`."""
     isolation: Isolation
     """How the model reads packed documents; `build_model` sets it where batches hold any."""
 
