@@ -22,8 +22,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 
-run: setup ## the main job: a small GPT-2 on the source of Python, its scores, and a sample
-	$(BIN)/lmkit pretrain gpt2-stdlib --resume
+run: setup ## the main job: a small GPT-2 on the source of Python, its scores, and a sample (ARGS="--set KEY=VALUE" changes it)
+	$(BIN)/lmkit pretrain gpt2-stdlib --resume $(ARGS)
 	$(BIN)/lmkit eval runs/gpt2-stdlib
 	$(BIN)/lmkit generate runs/gpt2-stdlib 'def ' --max-new-tokens 200 --seed 0
 
