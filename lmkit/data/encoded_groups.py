@@ -5,7 +5,7 @@ batch, R texts of a batch, T tokens of its longest text.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +19,6 @@ from lmkit.labels import IGNORED
 logger = logging.getLogger(__name__)
 
 _OF_TEXTS = ("texts", "types", "input_ids")
-
-
-def in_one_part(lengths: NDArray[np.int64]) -> int:
-    """The places that R texts take as one batch: R * T."""
-    return len(lengths) * int(lengths.max())
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,6 @@ class EncodedGroups:
     """What else is known of each row, by name: (N, ...)."""
     cut: int
     """Texts that lost tokens to the limit."""
-    places: Callable[[NDArray[np.int64]], int] = in_one_part
-    """The places that the texts of a batch take when a model reads them, by their lengths (R,)."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -51,9 +44,9 @@ class EncodedGroups:
         return np.diff(self.offsets[self.groups])
 
     def padded(self, rows: Sequence[int]) -> int:
-        """The places that the texts of some rows take as one batch."""
-        lengths = [np.diff(self.offsets[self.groups[i] : self.groups[i + 1] + 1]) for i in rows]
-        return self.places(np.concatenate(lengths))
+        """The places that the texts of some rows take in one batch: R * T."""
+        sizes = [np.diff(self.offsets[self.groups[i] : self.groups[i + 1] + 1]) for i in rows]
+        return sum(map(len, sizes)) * int(max(map(np.max, sizes)))
 
     @property
     def texts(self) -> int:

@@ -9,7 +9,6 @@ batch, P texts of a row (2 or 3), R = B * P texts of a batch, T tokens of the lo
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,25 @@ from torch.nn import functional
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit.data.encoded import encode
-from lmkit.data.encoded_groups import EncodedGroups, counted_tokens, pad_groups, tell_cut
+from lmkit.data.encoded_groups import (
+    EncodedGroups,
+    counted_tokens,
+    pad_groups,
+    tell_cut,
+)
 from lmkit.data.padding_token import give_padding
 from lmkit.data.pairs import check_texts, cosine_of, encode_texts, text_columns, with_objective
 from lmkit.data.sources import Row, Source, column
 from lmkit.evaluation.correlation import correlation_intervals, correlations, settle_ties
 from lmkit.evaluation.interval import bootstrap_ratio
-from lmkit.evaluation.retrieval import Ranked, rank_vectors, retrieval_intervals, retrieval_metrics
+from lmkit.evaluation.retrieval import (
+    Ranked,
+    rank_vectors,
+    retrieval_intervals,
+    retrieval_metrics,
+)
 from lmkit.evaluation.text_similarity import Lexical, Overlap, TfIdf, found_by_words
 from lmkit.labels import IGNORED
-from lmkit.models.by_length import places_by_length, run_by_length
 from lmkit.models.choosing import in_batch_nll
 from lmkit.models.inspecting import length_limit
 from lmkit.models.loading import ModelLoader
@@ -43,7 +51,6 @@ from lmkit.models.pooling import (
 from lmkit.recipe.options.embedding import EmbeddingOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
-TEXT_KEYS = ("input_ids", "attention_mask", "token_type_ids")
 SHOWN = 4  # numbers of a vector that people are shown
 
 
@@ -124,8 +131,7 @@ class Embedding(Task[EmbeddingOptions]):
         # A model without a recipe meets its data here.
         options = self.options = with_objective(self.options, source)
         self.pad_id = give_padding(tokenizer)
-        encoded = encode_texts(source.rows(), tokenizer, options)
-        found = replace(encoded, places=places_by_length)
+        found = encode_texts(source.rows(), tokenizer, options)
         tell_cut(found, source.name, options.max_length)
         return found
 
@@ -161,14 +167,9 @@ class Embedding(Task[EmbeddingOptions]):
         """The vectors of each row, (B, P, H)."""
         options = self.options
         assert options.pooling is not None, "build_model comes first"
+        states = super().forward(model, batch).last_hidden_state  # (R, T, H)
         pooling = Pooling(options.pooling, bool(options.normalize))
-        plain = super().forward
-
-        def vectors_of(given: Batch) -> torch.Tensor:
-            states = plain(model, given).last_hidden_state  # (R, T, H)
-            return pooling(states, given.get("attention_mask"))
-
-        vectors = run_by_length(vectors_of, batch, TEXT_KEYS)  # (R, H)
+        vectors = pooling(states, batch.get("attention_mask"))  # (R, H)
         return vectors.reshape(len(batch["sizes"]), -1, vectors.shape[-1])
 
     @property
