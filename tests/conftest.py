@@ -3,6 +3,7 @@
 Everything is small enough to be made anew each time. Nothing is downloaded.
 """
 
+import gc
 import logging
 import os
 import subprocess
@@ -31,6 +32,13 @@ for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "XDG_CACHE_HOME", "HF_ENDPOINT"
     os.environ.pop(name, None)
 settings.register_profile("untimed", settings(), deadline=None)  # machines are shared
 settings.load_profile("untimed")
+
+
+def pytest_collection_finish() -> None:
+    """Leave the libraries out of garbage collection: Trainer collects several times a training."""
+    gc.collect()
+    gc.freeze()
+
 
 # A small text with words that repeat, so that a few steps of training learn something.
 SENTENCES = (

@@ -1,6 +1,5 @@
 """However a batch of eight is dealt out, the same is learned: every head, by the exact trainer."""
 
-import gc
 import hashlib
 import os
 from collections import Counter
@@ -182,9 +181,7 @@ def trained(home, case, micro, *, optimizer=SGD, dtype=torch.float32, processes=
         ),
     )  # fmt: skip
     trainer.remove_callback(PrinterCallback)
-    gc.freeze()  # Trainer collects garbage, which takes longer than three steps
     trainer.train()
-    gc.unfreeze()
     losses = [line["loss"] for line in trainer.state.log_history if "loss" in line]
     assert len(losses) == 3
     return Learned(losses, before, copies(model), trainer.batches)
