@@ -86,3 +86,8 @@ class InterruptedRunError(LmkitError):
     def __init__(self, message: str, signal_number: int) -> None:
         self.exit_code = 128 + signal_number
         super().__init__(message)
+
+
+def of_tokenizers(error: BaseException) -> bool:
+    """Whether `tokenizers` raised this: a bare `Exception`, or, where it panicked, no Exception."""
+    return type(error) is Exception or type(error).__name__ == "PanicException"

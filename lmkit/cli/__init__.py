@@ -27,7 +27,7 @@ from lmkit.cli import (
     recipes,
 )
 from lmkit.cli.options import Quiet
-from lmkit.errors import LmkitError
+from lmkit.errors import LmkitError, of_tokenizers
 from lmkit.secrets import without_secrets
 
 DEFECT = 1
@@ -120,12 +120,12 @@ def run(arguments: Sequence[str]) -> tuple[int, str]:
 
 
 def _defect(error: BaseException) -> tuple[int, str]:
-    """The exit code, and what to report; `tokenizers` raises what is no class of its own."""
+    """The exit code, and what to report."""
     import traceback
 
     last = traceback.extract_tb(error.__traceback__)[-1].filename
-    bare = type(error) is Exception and "tokenization_" in last
-    if bare or type(error).__name__ == "PanicException":
+    # anyone may raise a bare Exception; a panic is of tokenizers wherever it is met
+    if of_tokenizers(error) and (type(error) is not Exception or "tokenization_" in last):
         return MENDABLE, (
             f"the tokenizer fails on a text ({error}); take another one (tokenizer.source), or "
             "mend its tokenizer.json"

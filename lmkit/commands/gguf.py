@@ -94,8 +94,9 @@ def _convert(file: Path, folder: Path) -> Mapping[str, Any]:
     # Nothing is quantized any more, whatever transformers notes of where it came from.
     model.hf_quantizer = None
     del model.config.quantization_config
-    if id_count(tokenizer) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(id_count(tokenizer))  # transformers adds `<|endoftext|>`
+    needed = id_count(tokenizer)
+    if needed > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(needed)  # transformers adds `<|endoftext|>`
     positions = getattr(model.config, "max_position_embeddings", None)
     if isinstance(positions, int):
         tokenizer.model_max_length = positions  # the file does not say it, the model does

@@ -18,8 +18,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.fast_bpe import FastBPE, NotProvenError
 from lmkit.data.tokenizer import end_token_id
-from lmkit.data.tokenizer_loading import of_tokenizers
-from lmkit.errors import TokenizerError
+from lmkit.errors import TokenizerError, of_tokenizers
 
 _SAMPLE = 1 << 16  # characters up to which a document is encoded both ways to compare
 

@@ -3,15 +3,19 @@
 import gzip
 import io
 import zlib
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import zstandard
 
 from lmkit.errors import DataError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 Kind = Literal["text", "json", "jsonl", "csv", "tsv", "parquet", "arrow", "conll"]
 
@@ -202,6 +206,14 @@ class _Readable(io.RawIOBase):
         """It can."""
         return True
 
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill `buffer`; 0 at the end."""
+        return self.fill(memoryview(buffer))
+
+    @abstractmethod
+    def fill(self, buffer: memoryview) -> int:
+        """Put the next bytes into `buffer` and say how many; 0 at the end."""
+
 
 class _Bounded(_Readable):
     """Unpacked bytes, as long as they are in some proportion to the packed ones."""
@@ -210,7 +222,7 @@ class _Bounded(_Readable):
         self._file, self._raw, self._unpacked = file, raw, unpacked
         self._size = 0
 
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
+    def fill(self, buffer: memoryview) -> int:
         """Fill `buffer`; 0 at the end."""
         size = self._unpacked.readinto(buffer) or 0
         self._size += size
@@ -229,7 +241,7 @@ class _Piece(_Readable):
     def __init__(self, raw: BinaryIO, size: int) -> None:
         self._raw, self._left = raw, size
 
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
+    def fill(self, buffer: memoryview) -> int:
         """Fill `buffer`; 0 at the end of the piece."""
         content = self._raw.read(min(len(buffer), self._left))
         buffer[: len(content)] = content
@@ -247,7 +259,7 @@ class _Zstandard(_Readable):
         self._input = b""
         self._output = memoryview(b"")
 
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]  # a narrower buffer
+    def fill(self, buffer: memoryview) -> int:
         """Fill `buffer` from the next frames; 0 at the end of the last whole one."""
         while not self._output:
             self._input = self._input or self._raw.read(1 << 12)  # of a bomb 128 MB

@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from lmkit.data.tokenizer_bounds import require_bounds
-from lmkit.errors import HubError, TokenizerError
+from lmkit.errors import HubError, TokenizerError, of_tokenizers
 from lmkit.hub import model_commit
 from lmkit.own_code import REFUSED
 from lmkit.recipe.nearest import nearest
@@ -56,16 +56,15 @@ def load_tokenizer(
     folder = Path(source).expanduser()
     if folder.is_dir():
         opened = _from_folder(folder, trusted=trusted)
-        require_bounds(opened, source)
-        return opened
-    if folder.exists():
+    elif folder.exists():
         raise TokenizerError(f"{source}: is a file; name the folder that holds it")
-    if not _is_hub_name(source):
+    elif _is_hub_name(source):
+        opened = _from_hub(source, revision, trusted=trusted)
+    else:
         found = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
         close = nearest(folder.name, found)
         hint = f"; did you mean {folder.parent / close}?" if close else ""
         raise TokenizerError(f"{source}: there is no such tokenizer folder{hint}")
-    opened = _from_hub(source, revision, trusted=trusted)
     require_bounds(opened, source)
     return opened
 
@@ -166,11 +165,6 @@ def as_made(tokenizer: Any) -> PreTrainedTokenizerBase:
         tokenizer.init_kwargs.pop(name, None)
     checked: PreTrainedTokenizerBase = tokenizer
     return checked
-
-
-def of_tokenizers(error: BaseException) -> bool:
-    """Whether `tokenizers` raised this: a bare `Exception`, or, where it panicked, no Exception."""
-    return type(error) is Exception or type(error).__name__ == "PanicException"
 
 
 @contextmanager

@@ -60,13 +60,12 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
     """Texts for texts, by an encoder-decoder."""
 
     writes = True  # whether `infer` generates
+    references: Collection[int] = (1,)  # how many each text of the split is held against
 
     @property
     def headline(self) -> tuple[str, bool]:  # type: ignore[override] # no baseline has a loss
         """The first of the metrics that are asked for."""
         return texts.HEADLINES[self.options.metrics[0]], True
-
-    references: Collection[int] = (1,)  # how many each text of the split is held against
 
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> Seq2SeqOptions | None:
