@@ -1,6 +1,6 @@
 """A process that may be one of several: which one it is, and what it owes to its launcher.
 
-`lmkit.launch` starts the workers and waits; this is their side, and it knows the launchers of
+`lmkit.spawn` starts the workers and waits; this is their side, and it knows the launchers of
 others too: torchrun and accelerate by their variables, Open MPI, MPICH, MVAPICH and srun by theirs,
 which become torch's. It is imported by every command line, so it imports next to nothing.
 """

@@ -96,7 +96,7 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
         as_json: Json = False,
         quiet: Quiet = False,
     ) -> None:
-        from lmkit import launch, worker
+        from lmkit import spawn, worker
         from lmkit.recipe.load import load_recipe
         from lmkit.recipe.run_options import RunOptions
         from lmkit.secrets import without_secrets
@@ -125,8 +125,8 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
 
         summary = finished_summary(loaded, options) if seeds is None else None
         if summary is None:
-            asked = launch.Processes(processes, nodes, node_rank, rendezvous, max_restarts)
-            code = launch.launch_if_asked(asked, context.obj)
+            asked = spawn.Processes(processes, nodes, node_rank, rendezvous, max_restarts)
+            code = spawn.start_if_asked(asked, context.obj)
             if code is not None:
                 raise typer.Exit(code)
             if seeds is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lmkit import launch
+from lmkit import spawn
 from lmkit.recipe.run_options import RunOptions
 
 RECIPE = """
@@ -42,7 +42,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, RunOptions]]:
     }
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, f"lmkit.commands.{name}", module)
-    monkeypatch.setattr(launch, "count_gpus", lambda: 0)
+    monkeypatch.setattr(spawn, "count_gpus", lambda: 0)
     return seen
 
 
@@ -99,14 +99,14 @@ def test_several_processes_are_launched_with_the_same_words(
 ) -> None:
     seen = []
 
-    def launched(asked: launch.Processes, arguments: list[str]) -> int:
+    def launched(asked: spawn.Processes, arguments: list[str]) -> int:
         seen.append((asked, arguments))
         return 3
 
-    monkeypatch.setattr(launch, "launch_if_asked", launched)
+    monkeypatch.setattr(spawn, "start_if_asked", launched)
     words = ["pretrain", str(recipe), "--processes", "2", "--max-restarts", "1"]
     assert cli(*words).code == 3
-    assert seen == [(launch.Processes(processes=2, max_restarts=1), words)]
+    assert seen == [(spawn.Processes(processes=2, max_restarts=1), words)]
     assert runs == []
 
 
@@ -120,7 +120,7 @@ def test_a_task_of_the_other_command(cli, recipe: Path) -> None:
 def test_recipe_problems_come_before_any_launch(
     cli, recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "launch_if_asked", lambda *_: pytest.fail("launched"))
+    monkeypatch.setattr(spawn, "start_if_asked", lambda *_: pytest.fail("launched"))
     recipe.write_text(RECIPE.replace("block_size", "blok_size"))
     ended = cli("pretrain", recipe, "--processes", "2")
     assert ended.code == 2
@@ -134,7 +134,7 @@ def test_a_finished_run_is_shown_and_nothing_is_started(
 ) -> None:
     finished = SimpleNamespace(finished_summary=lambda *_: {"step": 9})
     monkeypatch.setitem(sys.modules, "lmkit.commands.claim", finished)
-    monkeypatch.setattr(launch, "launch_if_asked", lambda *_: pytest.fail("launched"))
+    monkeypatch.setattr(spawn, "start_if_asked", lambda *_: pytest.fail("launched"))
     assert cli("pretrain", recipe, "--resume", "--processes", "2").out == "shown: {'step': 9}\n"
     assert runs == []
 

@@ -9,28 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from lmkit import launch
+from lmkit import spawn
 from lmkit.errors import UsageError
-from lmkit.launch import Processes
+from lmkit.spawn import Processes
 from lmkit.supervise import Place, free_port
 
 
 def test_one_process_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(launch, "count_gpus", lambda: 0)
-    assert launch.launch_if_asked(Processes(), ["pretrain", "x"]) is None
+    monkeypatch.setattr(spawn, "count_gpus", lambda: 0)
+    assert spawn.start_if_asked(Processes(), ["pretrain", "x"]) is None
 
 
 def test_a_worker_does_the_work_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert launch.launch_if_asked(Processes(processes=2), ["pretrain", "x"]) is None
+    assert spawn.start_if_asked(Processes(processes=2), ["pretrain", "x"]) is None
 
 
 def test_a_number_that_the_launcher_above_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCAL_RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(UsageError, match="--processes 4: a launcher has already started 2 proc"):
-        launch.launch_if_asked(Processes(processes=4), ["pretrain", "x"])
+        spawn.start_if_asked(Processes(processes=4), ["pretrain", "x"])
 
 
 @pytest.fixture
@@ -42,30 +42,30 @@ def asked_of(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Place, in
         asked.append((command, place, restarts))
         return 7
 
-    monkeypatch.setattr(launch, "supervise", supervise)
+    monkeypatch.setattr(spawn, "supervise", supervise)
     return asked
 
 
 def test_the_same_command_is_run(asked_of: list[tuple[list[str], Place, int]]) -> None:
     words = ["pretrain", "x", "--processes", "3"]
-    assert launch.launch_if_asked(Processes(3, max_restarts=2), words) == 7
+    assert spawn.start_if_asked(Processes(3, max_restarts=2), words) == 7
     assert asked_of == [([sys.executable, "-m", "lmkit", *words], Place(3), 2)]
 
 
 def test_several_machines_are_told_where_they_meet(
     asked_of: list[tuple[list[str], Place, int]],
 ) -> None:
-    launch.launch_if_asked(Processes(1, 2, 1, "10.0.0.1:29500"), ["pretrain", "x"])
+    spawn.start_if_asked(Processes(1, 2, 1, "10.0.0.1:29500"), ["pretrain", "x"])
     assert asked_of[0][1] == Place(1, 2, 1, ("10.0.0.1", 29500))
 
 
 def test_no_more_processes_than_gpus(
     monkeypatch: pytest.MonkeyPatch, asked_of: list[tuple[list[str], Place, int]]
 ) -> None:
-    monkeypatch.setattr(launch, "count_gpus", lambda: 2)
+    monkeypatch.setattr(spawn, "count_gpus", lambda: 2)
     with pytest.raises(UsageError, match="--processes 3: this machine has 2 GPUs"):
-        launch.launch_if_asked(Processes(3), ["pretrain", "x"])
-    launch.launch_if_asked(Processes(), ["pretrain", "x"])
+        spawn.start_if_asked(Processes(3), ["pretrain", "x"])
+    spawn.start_if_asked(Processes(), ["pretrain", "x"])
     assert asked_of[0][1] == Place(2)  # one a GPU
 
 
@@ -81,11 +81,11 @@ def srun(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_a_process_of_srun_becomes_a_worker(srun: None) -> None:
     with pytest.raises(UsageError, match=r"srun .* several machines: export MASTER_ADDR"):
-        launch.launch_if_asked(Processes(), ["pretrain", "x"])
+        spawn.start_if_asked(Processes(), ["pretrain", "x"])
     os.environ["SLURM_JOB_NODELIST"] = "a[1-2]"
     with pytest.raises(UsageError, match="--processes 4: srun has already started 2 processes"):
-        launch.launch_if_asked(Processes(4), ["pretrain", "x"])
-    assert launch.launch_if_asked(Processes(), ["pretrain", "x"]) is None
+        spawn.start_if_asked(Processes(4), ["pretrain", "x"])
+    assert spawn.start_if_asked(Processes(), ["pretrain", "x"]) is None
     assert os.environ["RANK"] == "1"
     assert os.environ["MASTER_ADDR"] == "a1"
 
@@ -95,17 +95,17 @@ def test_processes_that_accelerate_did_not_start_are_not_done_without(
 ) -> None:
     monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
     monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
-    monkeypatch.setattr(launch, "count_gpus", lambda: 0)
+    monkeypatch.setattr(spawn, "count_gpus", lambda: 0)
     with pytest.raises(UsageError, match="asked for several processes and has started one"):
-        launch.launch_if_asked(Processes(), ["pretrain", "x"])
-    launch.launch_if_asked(Processes(2), ["pretrain", "x"])
+        spawn.start_if_asked(Processes(), ["pretrain", "x"])
+    spawn.start_if_asked(Processes(2), ["pretrain", "x"])
     assert asked_of[0][1] == Place(2)
 
 
 def test_srun_may_start_our_launcher_on_each_machine(
     srun: None, asked_of: list[tuple[list[str], Place, int]]
 ) -> None:
-    launch.launch_if_asked(Processes(4, 2, 1, "a1:29500"), ["pretrain", "x"])
+    spawn.start_if_asked(Processes(4, 2, 1, "a1:29500"), ["pretrain", "x"])
     assert asked_of[0][1] == Place(4, 2, 1, ("a1", 29500))
 
 
@@ -130,7 +130,7 @@ def test_visible_gpus_are_counted(
 ) -> None:
     with_cuda(monkeypatch, tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert launch.count_gpus() == count
+    assert spawn.count_gpus() == count
 
 
 def test_the_driver_is_asked_where_nothing_is_said(
@@ -142,7 +142,7 @@ def test_the_driver_is_asked_where_nothing_is_said(
     driver.chmod(0o755)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert launch.count_gpus() == 2
+    assert spawn.count_gpus() == 2
 
 
 def with_cuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def with_cuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (package / "lib").mkdir(parents=True)
     (package / "lib" / "libtorch_cuda.so").touch()
     spec = type("Spec", (), {"origin": str(package / "__init__.py")})
-    monkeypatch.setattr(launch.importlib.util, "find_spec", lambda _: spec)
+    monkeypatch.setattr(spawn.importlib.util, "find_spec", lambda _: spec)
 
 
 @pytest.mark.slow
@@ -159,9 +159,9 @@ def test_the_real_command(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     two = Processes(processes=2)
-    assert launch.launch_if_asked(two, ["recipes", "list", "--json"]) == 0
+    assert spawn.start_if_asked(two, ["recipes", "list", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)  # one list: the second process is silent
-    assert launch.launch_if_asked(two, ["recipes", "show", "no-such-recipe"]) == 2
+    assert spawn.start_if_asked(two, ["recipes", "show", "no-such-recipe"]) == 2
     told = capfd.readouterr().err
     assert told.count("no-such-recipe") == 1
     assert "Traceback" not in told

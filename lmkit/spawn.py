@@ -81,7 +81,7 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
-def launch_if_asked(asked: Processes, arguments: Sequence[str]) -> int | None:
+def start_if_asked(asked: Processes, arguments: Sequence[str]) -> int | None:
     """Run `lmkit ARGUMENTS` in several processes if that is asked for, and wait for them.
 
     Where `srun` or `mpirun` started several processes and nothing is asked for, this one becomes
