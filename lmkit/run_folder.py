@@ -30,6 +30,8 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.guard = self.path / "guard.json"
         self.summary = self.path / "summary.json"
+        self.details = self.path / "details.json"
+        self.report = self.path / "report.html"
         self.stream = self.path / "stream.json"
         self.model = self.path / "model"
         self.adapter = self.path / "adapter"
@@ -104,6 +106,34 @@ def read_metrics(path: Path) -> Iterator[dict[str, Any]]:
         for line in lines:
             if line.endswith("\n"):
                 yield json.loads(line)
+
+
+def find_run(target: str) -> RunFolder:
+    """The run that a user names.
+
+    Raises:
+        RunFolderError: there is none; names the nearest, the run that the folder lies in, or the
+            runs that lie in it.
+    """
+    run = RunFolder(target)
+    if run.is_run():
+        return run
+    path = Path(target)
+    if not path.exists():
+        near = _nearest(path)
+        raise RunFolderError(
+            f"{target}: there is no such folder" + (f"; did you mean {near}?" if near else "")
+        )
+    hint = ""
+    around = [above for above in path.absolute().parents if RunFolder(above).is_run()]
+    if around:
+        hint = f"; it lies in the run {around[0]}"
+    elif path.is_dir():
+        inside = sorted(str(below) for below in path.iterdir() if RunFolder(below).is_run())
+        hint = f"; it holds runs: {', '.join(inside[:5])}" if inside else ""
+    raise RunFolderError(
+        f"{target}: is not a run of lmkit, which has a recipe.yaml and a manifest.json{hint}"
+    )
 
 
 def model_folder(target: str) -> str:

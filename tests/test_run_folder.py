@@ -10,6 +10,7 @@ import pytest
 from lmkit.errors import ModelError, RunFolderError
 from lmkit.run_folder import (
     RunFolder,
+    find_run,
     model_folder,
     read_json,
     read_metrics,
@@ -72,6 +73,18 @@ def test_an_unfinished_run_without_checkpoints(run):
 def test_a_checkpoint_and_a_folder_stand_for_themselves(run):
     for folder in (run / "checkpoints" / "checkpoint-9", run / "model", run.parent):
         assert model_folder(str(folder)) == str(folder)
+
+
+def test_a_run_is_found_and_what_is_none_is_told_with_what_is_near(run):
+    assert find_run(str(run)).path == run
+    for target, told in (
+        (run.parent / "stdlib-smal", f"no such folder; did you mean {run}"),
+        (run.parent, f"it holds runs: {run}"),
+        (run / "model", f"it lies in the run {run}"),
+        (run.parent / "nothing" / "at" / "all", "there is no such folder$"),
+    ):
+        with pytest.raises(RunFolderError, match=told):
+            find_run(str(target))
 
 
 @pytest.mark.parametrize("name", ["gpt2", "openai-community/gpt2", "distilbert-base_v1.0"])

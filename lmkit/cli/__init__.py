@@ -25,6 +25,7 @@ from lmkit.cli import (
     predict,
     pretrain,
     recipes,
+    report,
 )
 from lmkit.cli.options import Quiet
 from lmkit.errors import LmkitError, of_tokenizers
@@ -77,6 +78,7 @@ app.command("eval")(eval.eval_)
 app.command("generate")(generate.generate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("report")(report.report)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
 app.add_typer(launch.app, name="launch")

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from lmkit import __version__
 from lmkit.commands.manifest import end_manifest
+from lmkit.commands.report import leave_report
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.session import Session, Trained
 from lmkit.data.tokenizer import save_tokenizer
@@ -63,12 +64,13 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
     def write() -> None:
         _write_model(session, summary)
         write_json(session.folder.summary, summary)
-        end_manifest(  # the last thing: it says that the run is finished
+        end_manifest(  # the last thing that is needed: it says that the run is finished
             session.folder,
             tokens=trained.totals.tokens,
             seconds=round(seconds, 3),
             kept_step=summary["step"],
         )
+        leave_report(session.folder)
 
     session.processes.once(write)  # the others stay until all is written
     return summary

@@ -1,0 +1,26 @@
+"""`lmkit report`: a run as one page."""
+
+from typing import Annotated
+
+import typer
+
+from lmkit.cli.options import Quiet
+
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, finished or not.")]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The page (default: report.html in the run folder)."
+    ),
+]
+
+
+def report(
+    run: Run,
+    output: Output = None,
+    quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
+) -> None:
+    """Write a run as one HTML page that opens without a network: scores, curves, data, origin."""
+    from lmkit.commands.report import report
+
+    report(run, output)

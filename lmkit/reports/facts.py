@@ -1,0 +1,105 @@
+"""All that a run folder tells of its run, whatever state it is in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lmkit.errors import RunFolderError
+from lmkit.reports.rows import Log, read_log
+from lmkit.run_folder import RunFolder, read_json
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is known of a run. What is not there is empty, and `remarks` says so."""
+
+    name: str
+    """Of its folder."""
+    recipe: str
+    """The text of its recipe.yaml."""
+    manifest: dict[str, Any]
+    summary: dict[str, Any]
+    details: list[dict[str, Any]]
+    """Tables of the evaluation: `title`, `definition`, `view`, `columns`, `rows`."""
+    incidents: list[dict[str, Any]]
+    log: Log
+    finished: bool
+    remarks: tuple[str, ...] = ()
+    """What is missing or damaged, a sentence each."""
+
+    @classmethod
+    def of(cls, run: RunFolder) -> "RunFacts":
+        """Read a run folder: finished, running, stopped or damaged.
+
+        Raises:
+            RunFolderError: it may not be read.
+        """
+        remarks: list[str] = []
+
+        def read(path: Path) -> dict[str, Any]:
+            if not path.is_file():
+                return {}
+            try:
+                return read_json(path)
+            except (RunFolderError, RecursionError):
+                remarks.append(f"{path.name} is damaged and was left out.")
+                return {}
+
+        try:
+            recipe = run.recipe.read_bytes().decode("utf-8", "replace")
+            log = read_log(run.metrics)
+        except OSError as error:
+            raise RunFolderError(
+                f"{error.filename or run.path}: cannot be read: {error.strerror}"
+            ) from error
+        manifest, summary = read(run.manifest), read(run.summary)
+        finished = manifest.get("status") == "finished" and bool(summary)
+        if log.damaged:
+            remarks.append(
+                f"{log.damaged:,} of {log.lines + log.damaged:,} lines of metrics.jsonl are "
+                "damaged and were left out."
+            )
+        if not finished:
+            remarks.insert(0, _unfinished(log, bool(summary)))
+        return cls(
+            name=run.path.absolute().name,
+            recipe=recipe,
+            manifest=manifest,
+            summary=summary,
+            details=objects(read(run.details).get("details")),
+            incidents=objects(read(run.guard).get("incidents")),
+            log=log,
+            finished=finished,
+            remarks=tuple(remarks),
+        )
+
+    def of_summary(self, key: str) -> dict[str, Any]:
+        """An object of the summary; empty where there is none."""
+        found = self.summary.get(key)
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def verb(self) -> str:
+        """`pretrain` or `finetune`: what the run was started with."""
+        words = str(self.manifest.get("command", "")).split()
+        return next((word for word in words if word in ("pretrain", "finetune")), "pretrain")
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; of anything else none."""
+    return (
+        [dict(one) for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    )
+
+
+def _unfinished(log: Log, has_summary: bool) -> str:
+    """What to say first of a run that did not reach its end."""
+    step = log.last_step
+    there = (
+        "No line of metrics is there yet" if step is None else f"The metrics end at step {step:,}"
+    )
+    text = f"This run is not finished: it is running, or was stopped before its end. {there}."
+    if has_summary:
+        text += " The scores are those of the shorter training that it goes on from."
+    return text

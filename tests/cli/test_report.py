@@ -1,0 +1,14 @@
+"""`lmkit report`: its words reach the command."""
+
+import pytest
+
+from lmkit.commands import report as command
+
+
+def test_the_words_reach_the_command(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    monkeypatch.setattr(command, "report", lambda *words: found.append(words))
+    assert cli("report", "run", "-o", "page.html").code == 0
+    assert cli("report", "run").code == 0
+    assert found == [("run", "page.html"), ("run", None)]
+    assert "Missing argument 'RUN'" in cli("report").err
