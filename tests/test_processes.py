@@ -15,6 +15,13 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
+RUNS = ("parts", "whole")
+
+
+def without_times(line: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in line.items() if key != "tokens_per_second"}
+
+
 def lines(run: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
@@ -75,6 +82,29 @@ def test_a_signal_saves_and_it_goes_on(run_cli, small_recipe: Path, tmp_path: Pa
     resumed = run_cli(*words, *more, "--resume", "--json")
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["train"]["steps"] == step + 2
+
+
+def test_kill_9_of_both_and_it_goes_on_bit_for_bit(
+    run_cli, small_recipe: Path, tmp_path: Path
+) -> None:
+    words = ["pretrain", str(small_recipe), "--processes", "2", "--set=train.max_steps=60"]
+    words += ["--set=train.logging_steps=1", "--set=train.save_steps=5"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "lmkit", *words, "-o", "parts"],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        read_until(process.stderr, has_saved)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "parts/model").exists()
+    resumed = run_cli(*words, "-o", "parts", "--resume")
+    assert resumed.code == 0, resumed.err
+    assert "resuming from" in resumed.err
+    assert run_cli(*words, "-o", "whole").code == 0
+    weights = [(tmp_path / run / "model/model.safetensors").read_bytes() for run in RUNS]
+    assert weights[0] == weights[1]
+    parts, whole = ([without_times(line) for line in lines(tmp_path / run)] for run in RUNS)
+    assert parts == whole
 
 
 def test_seeds_are_run_by_the_same_processes(run_cli, small_recipe: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from lmkit.commands.gguf import as_folder
 from lmkit.commands.subject import recipe_of, task_and_model
 from lmkit.data.tokenizer import load_tokenizer, save_tokenizer
 from lmkit.errors import ModelError, UsageError
+from lmkit.models import in_parts
 from lmkit.models.adapting import TASK_TYPES, check_library, has_adapters
 from lmkit.models.loading import ModelLoader, open_config, open_model
 from lmkit.recipe.model import LoraSection
@@ -60,7 +61,7 @@ def export(target: str, output: str, *, merge: bool, base: str | None) -> None:
         _write(final, lambda aside: _merged(folder, base, aside))
     elif base is not None:
         raise UsageError(f"--base {base}: {target} holds a whole model and no adapters")
-    elif has_adapters(open_config(str(folder))):
+    elif has_adapters(open_config(str(folder))) or in_parts.are_in(folder):
         _write(final, lambda aside: _of_checkpoint(target, aside))
     else:
         open_config(str(folder))
@@ -77,7 +78,7 @@ def _copied(folder: Path, aside: Path) -> None:
 
 
 def _of_checkpoint(target: str, aside: Path) -> None:
-    """A checkpoint with adapters in it, merged."""
+    """A checkpoint with adapters in it, merged; or in parts, put together."""
     options, section = task_and_model(target, recipe_of(target))
     tokenizer = load_tokenizer(str(section.source))
     build(options).build_model(ModelLoader(section), tokenizer).save_pretrained(str(aside))

@@ -27,11 +27,12 @@ from lmkit.data.sources import Source, Splits
 from lmkit.data.stream_examples import StreamExamples
 from lmkit.errors import CheckpointError, MemoryShortError
 from lmkit.evaluation.scoring import score
+from lmkit.models import in_parts
 from lmkit.recipe.sections import Recipe
 from lmkit.recipe.train import TrainSection
 from lmkit.run_folder import RunFolder
 from lmkit.tasks.base import Examples, Task
-from lmkit.training import checkpoint, shards
+from lmkit.training import checkpoint
 from lmkit.training.arguments import training_arguments
 from lmkit.training.batches import Order
 from lmkit.training.early_stopping import EarlyStopping, stopped_at
@@ -181,7 +182,7 @@ def _to_resume(session: Session) -> Path | None:
             "--overwrite"
         )
     if found.path is not None:
-        written = "fsdp" if shards.are_in(found.path) else "ddp"
+        written = "fsdp" if in_parts.are_in(found.path) else "ddp"
         if written != (asked := session.recipe.train.parallel):
             raise CheckpointError(
                 f"{found.path} was written with train.parallel: {written}, and cannot be resumed "

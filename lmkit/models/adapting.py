@@ -26,6 +26,7 @@ from transformers import (
 from transformers.pytorch_utils import Conv1D
 
 from lmkit.errors import MissingExtraError, ModelError
+from lmkit.models import in_parts
 from lmkit.models.layers import depths
 from lmkit.models.quantizing import dequantize, dequantized, lay_out, quantize
 from lmkit.recipe.model import LoraSection
@@ -186,11 +187,7 @@ def open_merged(
         config, dtype=dtype if isinstance(dtype, torch.dtype) else torch.float32
     )
     put_in(model, section.model_copy(update={"quantization": None}))  # its weights are plain
-    weights = {
-        name: tensor
-        for file in sorted(folder.glob("*.safetensors"))
-        for name, tensor in load_file(file).items()
-    }
+    weights = _weights(folder)
     if section.quantization is not None:
         weights = dequantized(weights, model)
     missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -200,6 +197,14 @@ def open_merged(
     model.tie_weights()
     merge(model)
     return model
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Every tensor of a checkpoint by name."""
+    if in_parts.are_in(folder):
+        return in_parts.whole_weights(folder)
+    files = sorted(folder.glob("*.safetensors"))
+    return {name: tensor for file in files for name, tensor in load_file(file).items()}
 
 
 def _freeze(model: PreTrainedModel, names: set[str]) -> None:

@@ -29,8 +29,6 @@ CONVERT = (
     "convert it once, where you trust the file: AutoModel.from_pretrained(FOLDER)"
     ".save_pretrained(NEW_FOLDER) writes safetensors"
 )
-IN_PARTS = "weights-part-*.safetensors"
-"""The weights of a checkpoint that several processes wrote, each its own part."""
 # What every configuration class has and a recipe has no business with.
 NOT_FOR_RECIPES = frozenset({"transformers_version", "architectures", "dtype", "_name_or_path"})
 
@@ -161,19 +159,13 @@ def one_line(error: BaseException) -> str:
 
 
 def require_weights(folder: Path) -> None:
-    """A local folder whose weights are pickled, in parts of processes, or absent is refused.
+    """A local folder whose weights are pickled or absent is refused.
 
     Raises:
         ModelError: says which, and what to do.
     """
     if not folder.is_dir():
         return
-    if any(folder.glob(IN_PARTS)):
-        raise ModelError(
-            f"{folder}: a checkpoint in parts, one a process (train.parallel: fsdp), which only a "
-            "resume puts together; let the run end (--resume) and name its folder, whose model/ "
-            "is whole"
-        )
     if any(folder.glob("*.safetensors")):
         return
     pickles = sorted(f.name for f in folder.iterdir() if f.suffix in PICKLES)

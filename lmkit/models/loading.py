@@ -20,6 +20,7 @@ from transformers import (
 from lmkit import own_code
 from lmkit.errors import ModelError
 from lmkit.hub import model_commit
+from lmkit.models import in_parts
 from lmkit.models.activations import fuse_activations
 from lmkit.models.adapting import has_adapters, open_merged
 from lmkit.models.device import default_device
@@ -211,16 +212,20 @@ def open_model(
     config = kwargs.get("config") or open_config(source, revision, trusted=trusted)
     if has_adapters(config):
         return open_merged(Path(folder), auto_class, config, kwargs.get("dtype"))
+    whole = in_parts.whole_weights(Path(folder)) if in_parts.are_in(Path(folder)) else None
     try:
         model: PreTrainedModel
-        model, loaded = auto_class.from_pretrained(
-            folder,
+        # an automatic class opens names alone
+        opened = auto_class if whole is None else _class_of(auto_class, config)
+        model, loaded = opened.from_pretrained(
+            folder if whole is None else None,
+            state_dict=whole,
             use_safetensors=True,
             trust_remote_code=trusted,
             ignore_mismatched_sizes=True,  # looked at below
             output_loading_info=True,
             **_from_where(folder, revision),
-            **kwargs,
+            **{**kwargs, "config": config},
         )
     except UNREADABLE as error:
         raise told(folder, error) from error
@@ -267,6 +272,12 @@ def _from_where(folder: str, revision: str | None) -> dict[str, Any]:
         return {}
     commit = _hub_commit(folder, revision)
     return {"revision": commit or revision, "local_files_only": commit is None}
+
+
+def _class_of(auto_class: Any, config: PreTrainedConfig) -> type[PreTrainedModel]:
+    """The class that an automatic one would take."""
+    with torch.device("meta"):  # no weight is made
+        return type(auto_class.from_config(config))
 
 
 def _brings(config: PreTrainedConfig, auto_class: Any) -> bool:

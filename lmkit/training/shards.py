@@ -14,21 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from lmkit.errors import CheckpointError
-from lmkit.models.inspecting import IN_PARTS
+from lmkit.models.in_parts import IN_EVERY_PART, WEIGHTS, open_parts, part_file
 from lmkit.training.sharding import part, state_dict
 
-WEIGHTS, OPTIMIZER, GROUPS = "weights", "optimizer", "optimizer.json"
-
-
-def are_in(folder: Path) -> bool:
-    """Whether a checkpoint was written in parts."""
-    return any(folder.glob(IN_PARTS))
+OPTIMIZER, GROUPS = "optimizer", "optimizer.json"
 
 
 def write(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
@@ -39,14 +33,19 @@ def write(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> N
     """
     rank, count = torch.distributed.get_rank(), torch.distributed.get_world_size()
     part(model)
-    save_file(_held(state_dict(model)), _file(folder, WEIGHTS, rank, count))
+    weights = state_dict(model)
+    alone = [name for name, value in _once(weights) if not isinstance(value, DTensor)]
+    save_file(
+        _held(weights), part_file(folder, WEIGHTS, rank, count),
+        metadata={"format": "pt", IN_EVERY_PART: json.dumps(alone)},
+    )  # fmt: skip
     state = {
         f"{name}.{key}": value
         for name, parameter in _trained(model, optimizer)
         for key, value in optimizer.state.get(parameter, {}).items()
         if isinstance(value, Tensor)
     }
-    save_file(_held(state), _file(folder, OPTIMIZER, rank, count))
+    save_file(_held(state), part_file(folder, OPTIMIZER, rank, count))
     if rank == 0:
         groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
         (folder / GROUPS).write_text(json.dumps(groups), encoding="utf-8")
@@ -60,7 +59,7 @@ def read_weights(folder: Path, model: nn.Module) -> None:
     """
     part(model)
     with ExitStack() as stack, torch.no_grad():
-        files = _open(stack, folder, WEIGHTS)
+        files = open_parts(stack, folder, WEIGHTS)
         for name, held in _once(state_dict(model)):
             rows = _rows(files, name, held)
             (held.to_local() if isinstance(held, DTensor) else held).copy_(rows)
@@ -74,7 +73,7 @@ def read_optimizer(folder: Path, model: nn.Module, optimizer: torch.optim.Optimi
     """
     packed = optimizer.state_dict()
     with ExitStack() as stack:
-        files = _open(stack, folder, OPTIMIZER)
+        files = open_parts(stack, folder, OPTIMIZER)
         keys = list(files[0].keys())
         for index, (name, parameter) in enumerate(_trained(model, optimizer)):
             found: dict[str, Tensor] = {}
@@ -119,20 +118,6 @@ def _once(state: dict[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
         if id(value) not in seen:
             seen.add(id(value))
             yield name, value
-
-
-def _file(folder: Path, kind: str, rank: int, count: int) -> Path:
-    return folder / f"{kind}-part-{rank + 1:05d}-of-{count:05d}.safetensors"
-
-
-def _open(stack: ExitStack, folder: Path, kind: str) -> list[Any]:
-    """All parts of a kind, in the order of the processes that wrote them."""
-    first = next(iter(folder.glob(f"{kind}-part-00001-of-*.safetensors")), None)
-    if first is None:
-        raise CheckpointError(f"{folder}: not written with train.parallel: fsdp")
-    count = int(first.stem.rpartition("-")[2])
-    paths = [_file(folder, kind, rank, count) for rank in range(count)]
-    return [stack.enter_context(safe_open(path, framework="pt")) for path in paths]
 
 
 def _rows(files: Sequence[Any], name: str, like: Tensor) -> Tensor:

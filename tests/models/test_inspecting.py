@@ -13,7 +13,6 @@ from lmkit.models.inspecting import (
     make_config,
     one_line,
     override_config,
-    require_weights,
     saved_with_head,
     usable_positions,
     vocabulary_size,
@@ -145,14 +144,3 @@ def test_a_limit_that_was_left_out_fits_the_model():
     assert length_limit(left, BertConfig(max_position_embeddings=20)) == 20
     assert length_limit(left, BertConfig(max_position_embeddings=2048)) == left.max_length
     assert length_limit(given, BertConfig(max_position_embeddings=20)) == 64  # told, and refused
-
-
-def test_a_checkpoint_in_parts_is_refused_with_what_to_name(tiny_gpt2_folder):
-    require_weights(tiny_gpt2_folder)
-    whole = tiny_gpt2_folder / "model.safetensors"
-    for number in (1, 2):
-        part = tiny_gpt2_folder / f"weights-part-0000{number}-of-00002.safetensors"
-        part.write_bytes(whole.read_bytes())
-    whole.unlink()
-    with pytest.raises(ModelError, match=r"parts, one a process .*fsdp.*--resume.*model/ is whole"):
-        require_weights(tiny_gpt2_folder)

@@ -3,9 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
 STILL = [f"--set=model.config.{name}_pdrop=0.0" for name in ("resid", "embd", "attn")]
 
@@ -34,6 +37,8 @@ def test_it_learns_what_ddp_learns_and_resumes_to_the_bit(run_cli, cli, small_re
     for name, value in found.items():
         assert (value - wanted[name]).abs().max() < 1e-6
 
+    parts_are_a_model(cli, tmp_path / "fsdp", tmp_path / "exported", parts)
+
     shutil.copytree(tmp_path / "fsdp", tmp_path / "again")
     for gone in ("model", "checkpoints/checkpoint-8"):
         shutil.rmtree(tmp_path / "again" / gone)
@@ -45,6 +50,20 @@ def test_it_learns_what_ddp_learns_and_resumes_to_the_bit(run_cli, cli, small_re
     assert resumed.code == 0, resumed.err
     model = "model/model.safetensors"
     assert (tmp_path / "again" / model).read_bytes() == (tmp_path / "fsdp" / model).read_bytes()
+
+
+def parts_are_a_model(cli, run: Path, exported: Path, summary: dict[str, Any]) -> None:
+    """The last checkpoint is scored as the model is, and is given away as one."""
+    last = str(run / "checkpoints/checkpoint-8")
+    scored = cli("eval", last, "--json")
+    assert scored.code == 0, scored.err
+    assert json.loads(scored.out)["metrics"] == summary["metrics"]
+    assert cli("export", last, str(exported)).code == 0
+    whole, again = (load_file(f / "model.safetensors") for f in (run / "model", exported))
+    assert whole.keys() == again.keys()
+    assert all(torch.equal(value, again[name]) for name, value in whole.items())
+    assert not list(exported.glob("*part*"))
+    AutoTokenizer.from_pretrained(exported)
 
 
 def test_one_process_is_told_at_once(cli, small_recipe, tmp_path):

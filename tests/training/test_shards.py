@@ -7,6 +7,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from lmkit.errors import CheckpointError
+from lmkit.models import in_parts
 from lmkit.training import shards
 from tests.training.conftest import tiny_model
 
@@ -40,7 +41,7 @@ def values(model):
 
 def cut(folder, count):
     """Rewrite the parts as `count` processes would have: rows in equal pieces, the last shorter."""
-    for kind in (shards.WEIGHTS, shards.OPTIMIZER):
+    for kind in (in_parts.WEIGHTS, shards.OPTIMIZER):
         whole = folder / f"{kind}-part-00001-of-00001.safetensors"
         tensors = load_file(whole)
         whole.unlink()
@@ -58,7 +59,7 @@ def test_training_goes_on_as_if_never_stopped(tmp_path, count):
     model, optimizer = made()
     step(model, optimizer)
     shards.write(tmp_path, model, optimizer)
-    assert shards.are_in(tmp_path)
+    assert in_parts.are_in(tmp_path)
     if count > 1:
         cut(tmp_path, count)
     other, others = made(rate=0.5)
