@@ -81,6 +81,22 @@ def count_gpus() -> int:
     return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
+def count_here(asked: Processes) -> int:
+    """The processes of a run on this machine: those asked for, else one a GPU, else one.
+
+    Raises:
+        UsageError: more are asked for than there are GPUs.
+    """
+    gpus = count_gpus()
+    processes = asked.processes or max(1, gpus)
+    if 0 < gpus < processes:
+        raise UsageError(
+            f"--processes {processes}: this machine has {gpus} GPUs, and each process needs one; "
+            f"use at most {gpus}, or CUDA_VISIBLE_DEVICES= for the CPU"
+        )
+    return processes
+
+
 def start_if_asked(asked: Processes, arguments: Sequence[str]) -> int | None:
     """Run `lmkit ARGUMENTS` in several processes if that is asked for, and wait for them.
 
@@ -104,13 +120,7 @@ def start_if_asked(asked: Processes, arguments: Sequence[str]) -> int | None:
                 "leave --processes to it"
             )
         return None
-    gpus = count_gpus()
-    processes = asked.processes or max(1, gpus)
-    if 0 < gpus < processes:
-        raise UsageError(
-            f"--processes {processes}: this machine has {gpus} GPUs, and each process needs one; "
-            f"use at most {gpus}, or CUDA_VISIBLE_DEVICES= for the CPU"
-        )
+    processes = count_here(asked)
     if processes == 1 and asked.nodes == 1 and asked.max_restarts == 0:
         return None
     meeting = None

@@ -113,10 +113,12 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
         )
         loaded = load_recipe(recipe, overrides or (), output)
         options.check_task(loaded.task)
+        asked = spawn.Processes(processes, nodes, node_rank, rendezvous, max_restarts)
         if dry_run:
             from lmkit.commands.plan import plan
 
-            planned = plan(loaded, seeds or 1)
+            here = spawn.count_here(asked)
+            planned = plan(loaded, seeds or 1, processes=here, nodes=nodes)
             typer.echo(json.dumps(planned.as_dict()) if as_json else planned.show())
             return
 
@@ -125,7 +127,6 @@ def command(verb: "Verb", purpose: str) -> Callable[..., None]:
 
         summary = finished_summary(loaded, options) if seeds is None else None
         if summary is None:
-            asked = spawn.Processes(processes, nodes, node_rank, rendezvous, max_restarts)
             code = spawn.start_if_asked(asked, context.obj)
             if code is not None:
                 raise typer.Exit(code)

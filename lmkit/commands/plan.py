@@ -26,6 +26,7 @@ from lmkit.training.checkpoint import tensor_bytes
 from lmkit.training.cost import Estimate, estimate
 from lmkit.training.hardware import choose_precision
 from lmkit.training.processes import Processes
+from lmkit.training.sharding import require_processes, require_shardable
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class Plan:
     cost: Estimate
     seconds_per_step: float
     output_dir: str
+    processes: int
+    """Over all machines; `cost` has the bytes of one of them, and the operations of all."""
     runs: int = 1
     """How many such runs (`--seeds`); all other figures are of one."""
 
@@ -74,6 +77,7 @@ class Plan:
             ),
             "steps": (
                 f"{self.steps:,} of {self.total_batch_size} sequences: {self.epochs:.2f} epochs"
+                + (f", in {self.processes} processes" if self.processes > 1 else "")
             ),
             "tokens": f"{about}{cost.total_tokens:,}",
             "compute": f"{cost.total_flops:.3g} FLOP, {cost.flops_per_token:,} a token",
@@ -89,26 +93,33 @@ class Plan:
         return "\n".join(f"{name:<8} {told}" for name, told in rows.items())
 
 
-def plan(recipe: Recipe, runs: int = 1) -> Plan:
+def plan(recipe: Recipe, runs: int = 1, *, processes: int = 1, nodes: int = 1) -> Plan:
     """Check a recipe against its data and model, and reckon what a run of it would cost.
+
+    Args:
+        recipe: as it was loaded.
+        runs: how many runs there shall be, with a seed each.
+        processes: of a run on this machine.
+        nodes: machines that have as many.
 
     Raises:
         LmkitError: whatever would stop the run before its first step.
     """
+    require_processes(recipe.train.parallel, processes * nodes)
     quiet_libraries()
     with piped_aside(recipe) as placed:
         try:
             with whole(placed) as found:
-                return replace(_reckon(placed, found), runs=runs)
+                return replace(_reckon(placed, found, processes, nodes), runs=runs)
         except CacheMissError:
             logger.info("the token cache does not hold this data; counting from a sample")
         with sampled(placed) as found:
-            return replace(_reckon(placed, found), runs=runs)
+            return replace(_reckon(placed, found, processes, nodes), runs=runs)
 
 
-def _reckon(recipe: Recipe, found: Look) -> Plan:
+def _reckon(recipe: Recipe, found: Look, processes: int, nodes: int) -> Plan:
     count = found.examples
-    shape = batch_shape(recipe, count)
+    shape = batch_shape(recipe, count, processes * nodes)
     tokens = found.tokens
     per_epoch = math.ceil(count / shape.total)
     steps = recipe.train.max_steps
@@ -126,8 +137,11 @@ def _reckon(recipe: Recipe, found: Look) -> Plan:
         found.model, optim=recipe.train.optim, micro_batch=shape.micro, sequence=sequence,
         total_tokens=round(steps / per_epoch * tokens),
     )  # fmt: skip
-    seconds, state = _measured(recipe, found, shape, precision)
+    seconds, state = _measured(recipe, found, shape, precision, processes)
     cost = replace(cost, optimizer_bytes=tensor_bytes(state))
+    if recipe.train.parallel == "fsdp":
+        require_shardable(found.model)
+        cost = cost.shared(shape.world_size)
     return Plan(
         task=recipe.task.name,
         model=str(recipe.model.source or recipe.model.architecture),
@@ -144,16 +158,19 @@ def _reckon(recipe: Recipe, found: Look) -> Plan:
         cost=cost,
         seconds_per_step=seconds,
         output_dir=str(recipe.output_dir),
+        processes=shape.world_size,
     )
 
 
 def _measured(
-    recipe: Recipe, found: Look, shape: BatchShape, precision: str
+    recipe: Recipe, found: Look, shape: BatchShape, precision: str, processes: int
 ) -> tuple[float, dict[str, Any]]:
     """Seconds of one optimizer step, and the optimizer's state after a few.
 
-    The time is that of the fastest micro-batch, times the accumulation.
+    The time is that of the fastest micro-batch, times the accumulation. It is measured in this one
+    process: what processes say to one another is left out, and on a CPU they share its cores.
     """
+    at_once = processes if default_device() == "cpu" else 1
     device, model = default_device(), found.model
     model.to(device).train()  # type: ignore[arg-type]  # its stub knows no string
     found.task.attach(model)
@@ -173,7 +190,7 @@ def _measured(
         optimizer.zero_grad()
         once = time.perf_counter() - update
         if number:
-            best = min(best, (update - started) * shape.accumulation + once)
+            best = min(best, ((update - started) * shape.accumulation + once) * at_once)
     return best, optimizer.state_dict()
 
 

@@ -47,6 +47,7 @@ from lmkit.training.processes import Processes, state_arguments
 from lmkit.training.progress import MetricsFile, Teller
 from lmkit.training.sharded_trainer import ShardedTrainer
 from lmkit.training.signals import StopSignals
+from lmkit.training.states import check_states
 from lmkit.training.totals import Totals
 from lmkit.training.trainer import ExactTrainer, Setup
 
@@ -182,6 +183,7 @@ def _to_resume(session: Session) -> Path | None:
             "--overwrite"
         )
     if found.path is not None:
+        check_states(found.path)
         written = "fsdp" if in_parts.are_in(found.path) else "ddp"
         if written != (asked := session.recipe.train.parallel):
             raise CheckpointError(

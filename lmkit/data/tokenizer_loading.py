@@ -18,6 +18,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from lmkit.data.sentencepiece_file import SUFFIX, check_sentencepiece
 from lmkit.data.tokenizer_bounds import require_bounds
 from lmkit.errors import HubError, TokenizerError, of_tokenizers
 from lmkit.hub import model_commit
@@ -76,7 +77,8 @@ def _from_folder(folder: Path, *, trusted: bool) -> PreTrainedTokenizerBase:
     found = _found(folder)
     settings = [name for name in _SETTINGS if (folder / name).is_file()]
     for name in (*found, *settings):
-        _check_json(folder / name)
+        _check_file(folder / name)
+    _check_pieces(folder)
     with told_as_tokenizer_error(str(folder)):
         if found and {"tokenizer_config.json", "config.json"} & {*settings}:
             opened = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
@@ -113,13 +115,11 @@ def _from_hub(name: str, revision: str | None, *, trusted: bool) -> PreTrainedTo
     commit = model_commit(name, revision)
     try:
         with told_as_tokenizer_error(name):
-            return as_made(
-                AutoTokenizer.from_pretrained(
-                    name,
-                    revision=commit or revision,
-                    local_files_only=commit is None,
-                    trust_remote_code=trusted,
-                )
+            opened = AutoTokenizer.from_pretrained(
+                name,
+                revision=commit or revision,
+                local_files_only=commit is None,
+                trust_remote_code=trusted,
             )
     except TokenizerError as error:
         if commit is not None:
@@ -129,6 +129,10 @@ def _from_hub(name: str, revision: str | None, *, trusted: bool) -> PreTrainedTo
             f"downloaded before; get it where there is a network (`hf download {name} --local-dir "
             f"FOLDER`) and name the folder (tokenizer.source), or train one (tokenizer.train)"
         ) from error
+    read = opened.init_kwargs.get("vocab_file")
+    if isinstance(read, str) and read.endswith(SUFFIX):
+        _check_pieces(Path(read).parent)
+    return as_made(opened)
 
 
 def _found(folder: Path) -> list[str]:
@@ -136,9 +140,7 @@ def _found(folder: Path) -> list[str]:
     return [name for name in _VOCABULARIES if (folder / name).is_file()]
 
 
-def _check_json(path: Path) -> None:
-    if path.suffix != ".json":
-        return
+def _check_file(path: Path) -> None:
     try:
         size = path.stat().st_size
         if size > _LARGEST:
@@ -146,11 +148,20 @@ def _check_json(path: Path) -> None:
                 f"{path}: has {size >> 20} MB, which no tokenizer needs; allowed are "
                 f"{_LARGEST >> 20} MB"
             )
-        json.loads(path.read_bytes())
+        if path.suffix == ".json":
+            json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
         raise TokenizerError(f"{path}: is damaged: not JSON: {error}") from error
     except OSError as error:
         raise TokenizerError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _check_pieces(folder: Path) -> None:
+    """Hold the vocabulary of a folder that has nothing but sentencepiece's against its library."""
+    found = _found(folder)
+    if found and all(name.endswith(SUFFIX) for name in found):
+        for name in found:
+            check_sentencepiece(folder / name)
 
 
 def _is_hub_name(source: str) -> bool:

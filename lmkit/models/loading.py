@@ -216,7 +216,7 @@ def open_model(
     try:
         model: PreTrainedModel
         # an automatic class opens names alone
-        opened = auto_class if whole is None else _class_of(auto_class, config)
+        opened: Any = auto_class if whole is None else _class_of(auto_class, config)
         model, loaded = opened.from_pretrained(
             folder if whole is None else None,
             state_dict=whole,

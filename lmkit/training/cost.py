@@ -4,7 +4,7 @@ Shape letters: T tokens of a sequence, B sequences of a micro-batch, L layers, H
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from lmkit.models.quantizing import weights_in
 
 EFFICIENCY = 0.6  # share of the matmul peak that an uncompiled step of a small model reaches
 STATES = {"sgd": 0, "adagrad": 1, "rmsprop": 1, "adafactor": 0}  # buffers a weight; Adam's are 2
+SHARED = ("weight_bytes", "gradient_bytes", "optimizer_bytes")
 PEAK_SIZE = {"cpu": 1024, "mps": 4096, "cuda": 8192}
 
 
@@ -32,6 +33,11 @@ class Estimate:
     flops_per_token: int
     total_tokens: int
     total_flops: float
+
+    def shared(self, processes: int) -> "Estimate":
+        """The same where processes share weights, gradients and optimizer state (FSDP)."""
+        kept = {name: -(-getattr(self, name) // processes) for name in SHARED}
+        return replace(self, **kept)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -6,6 +6,7 @@ import pytest
 
 from lmkit.commands import plan as planning
 from lmkit.commands.plan import plan
+from lmkit.errors import UsageError
 from lmkit.recipe.load import load_recipe
 
 
@@ -44,6 +45,31 @@ def test_accumulation_takes_time_not_memory(small_recipe: Path) -> None:
     assert parts.cost.total_tokens == whole.cost.total_tokens
     assert parts.cost.activation_bytes < whole.cost.activation_bytes
     assert parts.seconds_per_step > 0
+
+
+def test_processes_share_the_batch_and_what_they_hold(small_recipe: Path) -> None:
+    one = planned(small_recipe)
+    recipe = load_recipe(str(small_recipe), ())
+    two = plan(recipe, processes=2)
+    assert (one.processes, two.processes) == (1, 2)
+    assert (two.steps, two.total_batch_size) == (one.steps, one.total_batch_size)
+    assert two.cost.activation_bytes == one.cost.activation_bytes / 2
+    assert two.cost.weight_bytes == one.cost.weight_bytes
+    assert ", in 2 processes" in two.show()
+    sharded = load_recipe(str(small_recipe), ("train.parallel=fsdp",))
+    four = plan(sharded, processes=2, nodes=2).cost
+    for name in ("weight_bytes", "gradient_bytes", "optimizer_bytes"):
+        assert getattr(four, name) == -(-getattr(one.cost, name) // 4)
+    assert four.parameters == one.cost.parameters
+
+
+def test_what_processes_cannot_do_is_told(small_recipe: Path) -> None:
+    sharded = load_recipe(str(small_recipe), ("train.parallel=fsdp",))
+    with pytest.raises(UsageError, match="one process has nobody to share the model with"):
+        plan(sharded)
+    uneven = load_recipe(str(small_recipe), ("train.total_batch_size=7",))
+    with pytest.raises(UsageError, match="7 sequences do not divide among 2 processes"):
+        plan(uneven, processes=2)
 
 
 def test_the_times_are_readable() -> None:
