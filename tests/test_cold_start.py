@@ -30,7 +30,7 @@ SURFACE = {
     "finetune": TRAINING,
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
-        "--pseudo-tokens", "--output", "--json", "--quiet",
+        "--pseudo-tokens", "--details", "--slice", "--output", "--json", "--quiet",
     },
     "generate": {
         "--input", "--column", "--output", "--max-new-tokens", "--temperature", "--top-k",

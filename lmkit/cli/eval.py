@@ -55,6 +55,23 @@ Output = Annotated[
     str | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write the JSON object to this file."),
 ]
+Details = Annotated[
+    str | None,
+    typer.Option(
+        "--details",
+        metavar="FILE",
+        help="Write what else there is to tell (confusions, calibration, worst mistakes, slices) "
+        "to this JSON file; - shows it.",
+    ),
+]
+Slices = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--slice",
+        metavar="COLUMN",
+        help="Also score the rows of each value of this column; may be given several times.",
+    ),
+]
 
 
 def eval_(
@@ -66,6 +83,8 @@ def eval_(
     text_column: TextColumn = None,
     pseudo_perplexity: PseudoPerplexity = False,
     pseudo_tokens: PseudoTokens = 2000,
+    details: Details = None,
+    slices: Slices = None,
     output: Output = None,
     as_json: Json = False,
     quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
@@ -82,5 +101,7 @@ def eval_(
         pseudo_tokens=pseudo_tokens if pseudo_perplexity else None,
         output=output,
         as_json=as_json,
+        details=details,
+        slices=tuple(dict.fromkeys(slices or ())),
     )
     evaluate(target, options)

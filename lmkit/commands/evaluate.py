@@ -8,7 +8,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,9 @@ from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
 from lmkit.data.pseudo import HiddenTokens
 from lmkit.data.token_cache import tokenize_corpus
+from lmkit.details.scored import BY_COLUMN
 from lmkit.errors import UsageError
+from lmkit.evaluation.detail import details_json
 from lmkit.evaluation.interval import bootstrap_ratio
 from lmkit.evaluation.perplexity import documents, perplexity
 from lmkit.evaluation.scoring import score
@@ -29,6 +31,8 @@ from lmkit.run_folder import write_json
 
 logger = logging.getLogger(__name__)
 
+SHOWN = "-"
+"""In the place of a file: the details go to standard output."""
 TELL_EVERY = 10.0  # seconds between plain lines of progress
 
 
@@ -52,6 +56,10 @@ class EvalOptions:
     """A file for the JSON object."""
     as_json: bool = False
     """The JSON object on standard output instead of the table."""
+    details: str | None = None
+    """A file for the details (as the `details.json` of a run), or `-`: after the table."""
+    slices: Sequence[str] = ()
+    """Columns of the data by whose values the metrics are told too."""
 
 
 def evaluate(target: str, options: EvalOptions) -> None:
@@ -61,6 +69,10 @@ def evaluate(target: str, options: EvalOptions) -> None:
         LmkitError: target, data and options do not fit, or cannot be read.
     """
     check_output(options.output)
+    if options.details == SHOWN and options.as_json:
+        raise UsageError("--details -: standard output gets the JSON object; name a file")
+    if options.details != SHOWN:
+        check_output(options.details, "--details")
     changes = {"stride": options.stride, "text_column": options.text_column}
     subject = open_subject(target, data=options.data, split=options.split, changes=changes)
     if options.pseudo_tokens is not None and subject.task.options.name != "masked_lm":
@@ -72,17 +84,26 @@ def evaluate(target: str, options: EvalOptions) -> None:
         found = evaluate_split(
             subject.task, subject.model, subject.tokenizer, subject.source,
             batch_size=options.batch_size, seed=subject.seed, train=subject.train,
-            progress=progress,
+            progress=progress, columns=options.slices,
+            detailed=options.details is not None or bool(options.slices),
         )  # fmt: skip
     found = dataclasses.replace(found, split=subject.split)
     if options.pseudo_tokens is not None:
         found = _with_pseudo_perplexity(found, subject, options)
+    sliced = [one for one in found.details if one.name.startswith(BY_COLUMN)]
     told = {"task": found.task, "model": target, **found.as_json()}
+    if sliced:
+        told["slices"] = [one.as_json() for one in sliced]
     if options.output is not None:
         write_json(Path(options.output), told)
-    text = (
-        json.dumps(told, ensure_ascii=False, allow_nan=False) if options.as_json else found.table()
-    )
+    if options.details is not None and options.details != SHOWN:
+        content = details_json(found.task, found.split, found.details)
+        write_json(Path(options.details), content)
+    if options.as_json:
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
+    else:
+        shown = found.details if options.details == SHOWN else sliced
+        text = "\n\n".join([found.table(), *(one.text() for one in shown)])
     sys.stdout.write(text + "\n")
 
 

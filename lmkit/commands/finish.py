@@ -18,6 +18,7 @@ from lmkit.commands.session import Session, Trained
 from lmkit.data.tokenizer import save_tokenizer
 from lmkit.durable import put_in_place, shortage
 from lmkit.errors import RunFolderError
+from lmkit.evaluation.detail import details_json
 from lmkit.evaluation.scoring import score
 from lmkit.models.adapting import merge, save_adapter
 from lmkit.models.lstm_config import LSTMConfig
@@ -64,6 +65,9 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
     def write() -> None:
         _write_model(session, summary)
         write_json(session.folder.summary, summary)
+        if scored is not None:
+            told = details_json(scored.task, scored.split, scored.details)
+            write_json(session.folder.details, told)
         end_manifest(  # the last thing that is needed: it says that the run is finished
             session.folder,
             tokens=trained.totals.tokens,
@@ -89,6 +93,7 @@ def _evaluation(session: Session) -> Evaluation | None:
         batch_size=session.recipe.train.per_device_eval_batch_size,
         seed=session.recipe.train.seed, train=session.splits.train,
         rank=session.processes.rank, world_size=session.processes.world_size,
+        detailed=session.processes.rank == 0,
     )  # fmt: skip
 
 

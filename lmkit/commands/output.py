@@ -9,8 +9,12 @@ from typing import TextIO
 from lmkit.errors import UsageError
 
 
-def check_output(output: str | None) -> None:
+def check_output(output: str | None, flag: str = "--output") -> None:
     """What can be said of an output file before anything is done.
+
+    Args:
+        output: its path; None is no file.
+        flag: the option that names it.
 
     Raises:
         UsageError: it is a folder, or lies in one that is not there.
@@ -19,9 +23,9 @@ def check_output(output: str | None) -> None:
         return
     path = Path(output)
     if path.is_dir():
-        raise UsageError(f"--output {output}: is a folder; name a file")
+        raise UsageError(f"{flag} {output}: is a folder; name a file")
     if not path.parent.is_dir():
-        raise UsageError(f"--output {output}: there is no folder {path.parent}")
+        raise UsageError(f"{flag} {output}: there is no folder {path.parent}")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Metrics with their 95 % intervals, the baselines on the same items, and how many
 
 import math
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit.commands.summary import class_lines
 from lmkit.data.sources import Source
+from lmkit.details import details_of
+from lmkit.details.grouping import column_groups
+from lmkit.details.scored import Scored
 from lmkit.errors import DataError
+from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.scoring import Progress, score
 from lmkit.evaluation.verdict import Verdict, verdict
 from lmkit.tasks.base import Intervals, Metrics, Rows, Task
@@ -39,6 +44,8 @@ class Evaluation:
     """Numbers of each class by its name, where the task has classes."""
     verdict: Verdict | None = None
     """Whether the best baseline is beaten; None where none has the task's main metric."""
+    details: Sequence[Detail] = ()
+    """What else there is to tell, where it was asked for; no part of the summary."""
 
     def as_json(self) -> dict[str, Any]:
         """The part of summary.json that tells of the model; a number that is not finite is null."""
@@ -89,6 +96,8 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
     rank: int = 0,
     world_size: int = 1,
     progress: Progress | None = None,
+    detailed: bool = False,
+    columns: Sequence[str] = (),
 ) -> Evaluation:
     """Metrics, intervals and baselines of a model on one split.
 
@@ -103,10 +112,14 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         rank: this process.
         world_size: how many processes share the rows; each gets the whole result.
         progress: called with (rows done, rows to do) of this process.
+        detailed: whether details are made too.
+        columns: of the data, by whose values the details are sliced.
 
     Raises:
         DataError: the split cannot be read or holds nothing to score.
+        UsageError: there is no such column, or it holds too many texts.
     """
+    groups = column_groups(source, columns)
     examples = task.examples(source, tokenizer, seed=seed, training=False)
     if not len(examples):
         raise DataError(f"{source.name}: holds no document, so there is nothing to score")
@@ -121,6 +134,7 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
     metrics, intervals = task.metrics(rows), task.intervals(rows, seed)
     baselines = task.baselines(train, source, examples, tokenizer)
     main, greater = task.headline or (task.best_metric, task.greater_is_better)
+    details = details_of(Scored(task, rows, source, examples, seed, groups)) if detailed else ()
     return Evaluation(
         task=task.options.name,
         split=source.name,
@@ -131,6 +145,7 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         definition=task.definition(),
         per_class=task.per_class(rows),
         verdict=verdict(main, greater, metrics, intervals, baselines),
+        details=details,
     )
 
 

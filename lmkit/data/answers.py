@@ -33,6 +33,8 @@ class Answers:
     """Conversations that lost their end to the limit."""
     unanswered: int
     """Rows that are left out because no token that is predicted was left."""
+    places: tuple[int, ...] = ()
+    """The row that each conversation was, (N,)."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -111,14 +113,16 @@ def encode_answers(rows: Iterable[Row], template: ChatTemplate, options: ChatOpt
     """
     ids, predicted, lengths = [np.zeros(0, np.uint32)], [np.zeros(0, np.bool_)], [0]
     cut = unanswered = 0
-    for chunk in chunks(rows, CHUNK):
+    places = []
+    for start, chunk in enumerate(chunks(rows, CHUNK)):
         read = [(conversation(row, options), row.origin) for row in chunk]
-        for tokens in template.encode(read):
+        for place, tokens in enumerate(template.encode(read), start * CHUNK):
             flags = wanted(tokens, options.train_on)[: options.max_length]
             if not flags[1:].any():
                 unanswered += 1
                 continue
             cut += len(tokens.ids) > len(flags)
+            places.append(place)
             ids.append(np.asarray(tokens.ids[: len(flags)], dtype=np.uint32))
             predicted.append(flags)
             lengths.append(len(flags))
@@ -128,6 +132,7 @@ def encode_answers(rows: Iterable[Row], template: ChatTemplate, options: ChatOpt
         offsets=np.cumsum(lengths, dtype=np.int64),
         cut=cut,
         unanswered=unanswered,
+        places=tuple(places),
     )
 
 

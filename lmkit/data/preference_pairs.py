@@ -64,6 +64,8 @@ class Pairs:
     """Rows that are left out because within the limit both answers are the same."""
     reference: NDArray[np.float64] | None = None
     """(N, 2) nats: the reference model's log-probability of either answer; None counts as 0."""
+    places: tuple[int, ...] = ()
+    """The row that each pair was, (N,)."""
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -160,7 +162,8 @@ def encode_pairs(
     """
     sides: list[list[tuple[list[int], list[int]]]] = [[], []]
     cut = undecided = 0
-    for row in rows:
+    places = []
+    for number, row in enumerate(rows):
         found = choice(row, options)
         if template is not None:
             prompt = template.prefix(found.prompt, row.origin)
@@ -172,10 +175,11 @@ def encode_pairs(
             undecided += 1
             continue
         cut += len(short) < len(prompt) or ends != answers
+        places.append(number)
         for side, end in zip(sides, ends, strict=True):
             side.append((short, end))
     chosen, rejected = map(_side, sides)
-    return Pairs(chosen, rejected, cut, undecided)
+    return Pairs(chosen, rejected, cut, undecided, places=tuple(places))
 
 
 def tell_pairs(pairs: Pairs, name: str, limit: int) -> None:

@@ -30,6 +30,7 @@ def judged(window: WindowAnswers, context: str, right: Sequence[str]) -> dict[st
     return {
         "question": window.question, "null": window.null, "best": score,
         "exact_match": quality.exact_match, "f1": quality.f1, "unanswerable": not right,
+        "start": start, "end": end,
     }  # fmt: skip
 
 
@@ -56,6 +57,8 @@ class QuestionScores:
         order = np.lexsort([np.arange(len(best)), -best, windows])
         chosen = order[np.searchsorted(windows[order], np.arange(count))]  # (N,)
         exact, f1 = (np.asarray(rows[name], float)[chosen] for name in ("exact_match", "f1"))
+        self.numbers, self.chosen = numbers, chosen
+        given = np.ones(count, bool)
         self.empty: Floats = np.asarray(rows["unanswerable"], float)[chosen]
         self.may_be_none = may_be_none
         self.threshold = threshold
@@ -68,6 +71,7 @@ class QuestionScores:
                 self.threshold = best_threshold(gaps, f1, self.empty) if tuned else 0.0
             given = gaps <= self.threshold
             exact, f1 = np.where(given, exact, self.empty), np.where(given, f1, self.empty)
+        self.given: NDArray[np.bool_] = given
         self.exact_match: Floats = exact
         self.f1: Floats = f1
 

@@ -82,6 +82,21 @@ def text_metrics(columns: Columns) -> dict[str, float]:
     return _scores(sums, len(next(iter(columns.values()), [])))
 
 
+def each_score(name: str, values: Sequence[Any]) -> list[float]:
+    """A metric of each of N texts alone.
+
+    Args:
+        name: `rougeL` or another kind of ROUGE, `bleu` or `chrf`.
+        values: its statistics, as `text_statistics` makes them, (N,).
+    """
+    if name in ROUGE:
+        return [float(value) for value in values]
+    metric = _sacrebleu(name)
+    return [
+        float(metric._compute_score_from_stats([int(v) for v in stats]).score) for stats in values
+    ]
+
+
 def text_intervals(columns: Columns, seed: int) -> dict[str, Interval]:
     """95 % intervals of `text_metrics`: a bootstrap over the texts; none for fewer than two."""
     arrays = _arrays(columns)

@@ -26,6 +26,7 @@ from lmkit.data.tokenizer import end_token_id, start_token_id, unknown_token_id
 from lmkit.data.windows import CausalWindows
 from lmkit.errors import ModelError
 from lmkit.evaluation import baselines, perplexity
+from lmkit.evaluation.surprise import by_context
 from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.inspecting import probe_length, saved_with_head, vocabulary_size
 from lmkit.models.isolation import find_isolation
@@ -124,11 +125,18 @@ class CausalLM(TokenTask[CausalLMOptions]):
         return self.count(batch)
 
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
-        """Sums over each window (nll, predicted tokens, unknown ones), its document and bytes."""
+        """Sums over each window (nll, predicted tokens, unknown ones), its document and bytes.
+
+        Beside them `context`: the batch's sums by the tokens that came before.
+        """
+        labels = batch["labels"]
+        nll, _ = self.head.score(outputs.logits, labels)  # (B, T)
         unknown = -1 if self.unknown is None else self.unknown
         return {
-            **super().reduce(outputs, batch),
-            "unknown": (batch["labels"] == unknown).sum(1).tolist(),
+            "nll": nll.double().sum(1).tolist(),
+            "count": (labels != IGNORED).sum(1).tolist(),
+            "context": by_context(nll, labels),
+            "unknown": (labels == unknown).sum(1).tolist(),
             "document": batch["document"].tolist(),
             "bytes": batch["bytes"].tolist(),
         }

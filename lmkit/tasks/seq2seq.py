@@ -46,6 +46,8 @@ from lmkit.vocabulary import id_count
 
 logger = logging.getLogger(__name__)
 
+KEPT = 400  # characters of a generated text, for those that are told of
+
 
 @dataclass(frozen=True)
 class Inferred:
@@ -232,6 +234,7 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
             packed = ([v for v in row if v != IGNORED] for row in batch["references"].tolist())
             wanted = [unpack(values) for values in packed]
             rows |= texts.text_statistics(outputs.texts, wanted, self.options.metrics)
+            rows["generated"] = [text[:KEPT] for text in outputs.texts]
         return rows
 
     def metrics(self, rows: Rows) -> Metrics:

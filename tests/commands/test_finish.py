@@ -63,6 +63,13 @@ def test_the_test_data_is_scored_where_there_is_some(cli, small_recipe: Path) ->
     assert summary["counts"]["documents"] == 1
     evaluated = json.loads(cli("eval", "run", "--json").out)
     assert evaluated["metrics"] == pytest.approx(summary["metrics"], abs=1e-6)
+    kept = json.loads(Path("run/details.json").read_text())
+    assert (kept["task"], kept["split"]) == ("causal_lm", "test")
+    assert cli("eval", "run", "--details", "told.json", "--quiet").code == 0
+    told = json.loads(Path("told.json").read_text())
+    names = ["loss_by_position", "by_length", "most_surprising"]
+    assert [one["name"] for one in kept["details"]] == names
+    assert [one["name"] for one in told["details"]] == names
     other = json.loads(cli("eval", "run", "--split", "validation", "--json").out)
     assert other["metrics"]["loss"] != pytest.approx(summary["metrics"]["loss"], abs=1e-3)
 

@@ -70,7 +70,7 @@ def test_a_window_is_judged_by_its_best_span():
     window = WindowAnswers(4, 1.5, [(2.0, 4, 7), (1.0, 0, 3)])
     assert judged(window, "Ann Bob", ["Bob"]) == {
         "question": 4, "null": 1.5, "best": 2.0, "exact_match": 1.0, "f1": 1.0,
-        "unanswerable": False,
+        "unanswerable": False, "start": 4, "end": 7,
     }  # fmt: skip
     empty = judged(WindowAnswers(4, 1.5, []), "Ann Bob", [])
     assert (empty["best"], empty["unanswerable"]) == (float("-inf"), True)
