@@ -30,6 +30,7 @@ class RunFolder:
         self.metrics = self.path / "metrics.jsonl"
         self.guard = self.path / "guard.json"
         self.summary = self.path / "summary.json"
+        self.rows = self.path / "rows.npz"
         self.details = self.path / "details.json"
         self.report = self.path / "report.html"
         self.stream = self.path / "stream.json"
@@ -75,6 +76,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_text(path: Path, text: str) -> None:
+    """`write_bytes` of a text in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a small file whole or not at all: aside, synced, renamed.
 
     Raises:
@@ -83,8 +89,8 @@ def write_text(path: Path, text: str) -> None:
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with aside.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)

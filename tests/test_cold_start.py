@@ -43,6 +43,7 @@ SURFACE = {
         "--shots", "--seed", "--json", "--quiet",
     },
     "export": {"--merge", "--base", "--quiet"},
+    "compare": {"--json", "--quiet"},
     "report": {"--output", "--quiet"},
     "recipes list": {"--json"},
     "recipes show": set(),

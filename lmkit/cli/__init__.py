@@ -15,6 +15,7 @@ import typer
 
 from lmkit import __version__, worker
 from lmkit.cli import (
+    compare,
     data,
     doctor,
     eval,
@@ -78,6 +79,7 @@ app.command("eval")(eval.eval_)
 app.command("generate")(generate.generate)
 app.command("predict")(predict.predict)
 app.command("export")(export.export)
+app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")

@@ -19,10 +19,11 @@ from lmkit.data.tokenizer import save_tokenizer
 from lmkit.durable import put_in_place, shortage
 from lmkit.errors import RunFolderError
 from lmkit.evaluation.detail import details_json
+from lmkit.evaluation.kept_rows import pack
 from lmkit.evaluation.scoring import score
 from lmkit.models.adapting import merge, save_adapter
 from lmkit.models.lstm_config import LSTMConfig
-from lmkit.run_folder import write_json, write_text
+from lmkit.run_folder import write_bytes, write_json, write_text
 from lmkit.training.checkpoint import tensor_bytes
 from lmkit.training.sharding import state_dict
 from lmkit.training.totals import peak_memory_mb
@@ -64,10 +65,13 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
 
     def write() -> None:
         _write_model(session, summary)
+        session.folder.rows.unlink(missing_ok=True)  # of before, where a run is made longer
         write_json(session.folder.summary, summary)
         if scored is not None:
             told = details_json(scored.task, scored.split, scored.details)
             write_json(session.folder.details, told)
+            if (kept := pack(scored.units)) is not None:
+                write_bytes(session.folder.rows, kept)
         end_manifest(  # the last thing that is needed: it says that the run is finished
             session.folder,
             tokens=trained.totals.tokens,

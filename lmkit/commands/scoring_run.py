@@ -18,6 +18,7 @@ from lmkit.details.grouping import column_groups
 from lmkit.details.scored import Scored
 from lmkit.errors import DataError
 from lmkit.evaluation.detail import Detail
+from lmkit.evaluation.paired import Units
 from lmkit.evaluation.scoring import Progress, score
 from lmkit.evaluation.verdict import Verdict, verdict
 from lmkit.tasks.base import Intervals, Metrics, Rows, Task
@@ -42,6 +43,10 @@ class Evaluation:
     """What the metrics mean."""
     per_class: dict[str, Metrics] = field(default_factory=dict)
     """Numbers of each class by its name, where the task has classes."""
+    main: tuple[str, bool] = ("loss", False)
+    """The metric that decides, and whether a larger one is better."""
+    units: Units = field(default_factory=dict)
+    """What each scored unit adds to the metrics; no part of the summary."""
     verdict: Verdict | None = None
     """Whether the best baseline is beaten; None where none has the task's main metric."""
     details: Sequence[Detail] = ()
@@ -57,6 +62,7 @@ class Evaluation:
             "baselines": {name: _finite(found) for name, found in self.baselines.items()},
             **({"per_class": self.per_class} if self.per_class else {}),
             **({"against_baselines": self.verdict.as_json()} if self.verdict else {}),
+            "main": {"metric": self.main[0], "greater_is_better": self.main[1]},
             "counts": self.counts,
             "definition": self.definition,
         }
@@ -144,6 +150,8 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         counts=_counts(rows),
         definition=task.definition(),
         per_class=task.per_class(rows),
+        main=(main, greater),
+        units=task.units(rows),
         verdict=verdict(main, greater, metrics, intervals, baselines),
         details=details,
     )

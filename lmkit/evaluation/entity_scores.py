@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from lmkit.evaluation.interval import Floats, Interval, bootstrap_ratio
+from lmkit.evaluation.interval import Floats
+from lmkit.evaluation.paired import Units
 from lmkit.evaluation.tagging import TagSet
 
 Rows = Mapping[str, Sequence[Any]]
@@ -64,17 +65,16 @@ def entity_metrics(tags: TagSet, counts: EntityCounts) -> dict[str, float]:
     """
     return {
         name: _share(float(above.sum()), float(below.sum()))
-        for name, (above, below) in _ratios(tags, counts).items()
+        for name, (above, below) in entity_ratios(tags, counts).items()
     }
 
 
-def entity_intervals(tags: TagSet, counts: EntityCounts, seed: int) -> dict[str, Interval]:
-    """95 % intervals of `entity_metrics`, sentences drawn anew."""
-    found = {
-        name: bootstrap_ratio(above, below, seed)
-        for name, (above, below) in _ratios(tags, counts).items()
-    }
-    return {name: ends for name, ends in found.items() if ends is not None}
+def sentence_units(tags: TagSet, rows: Rows) -> Units:
+    """What each sentence adds to the loss and to `entity_metrics`, from the rows of windows."""
+    sentences = sentence_rows(tags, rows)
+    counts = count_entities(tags, sentences["predicted"], sentences["gold"])
+    ratios = {name: np.stack(pair) for name, pair in entity_ratios(tags, counts).items()}
+    return {"loss": np.asarray([sentences["nll"], sentences["count"]], float), **ratios}
 
 
 def sentence_rows(tags: TagSet, rows: Rows) -> dict[str, list[Any]]:
@@ -104,7 +104,7 @@ def sentence_rows(tags: TagSet, rows: Rows) -> dict[str, list[Any]]:
     }
 
 
-def _ratios(tags: TagSet, counts: EntityCounts) -> dict[str, tuple[Floats, Floats]]:
+def entity_ratios(tags: TagSet, counts: EntityCounts) -> dict[str, tuple[Floats, Floats]]:
     """What is divided by what, by metric, each (D,)."""
     hits, predicted, gold = (part.sum(1) for part in (counts.hits, counts.predicted, counts.gold))
     found = {

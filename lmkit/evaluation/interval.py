@@ -7,7 +7,7 @@ Shape letters: D documents (or other independent units), N rows, R resamples.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,17 @@ def bootstrap_ratio(
         sums.append(units[:, drawn].sum(axis=2))  # (2, size)
     above, below = np.concatenate(sums, axis=1)
     return _percentiles(above[below > 0] / below[below > 0])
+
+
+def ratio_intervals(
+    units: Mapping[str, ArrayLike], seed: int, resamples: int = RESAMPLES
+) -> dict[str, Interval]:
+    """`bootstrap_ratio` of several: by name, (2, D) or a pair of (D,), above and below the line."""
+    found = {}
+    for name, pair in units.items():
+        above, below = np.asarray(pair, float)
+        found[name] = bootstrap_ratio(above, below, seed, resamples)
+    return {name: ends for name, ends in found.items() if ends is not None}
 
 
 def bootstrap(
@@ -173,6 +184,29 @@ def bootstrap_sums(
         seed: of the draws.
         resamples: R.
     """
+    found: dict[str, list[Floats]] = {}
+    for sums in drawn_sums(units, counts, seed, resamples):
+        for name, values in statistic(sums).items():
+            found.setdefault(name, []).append(np.asarray(values, float))
+    joined = {name: np.concatenate(values) for name, values in found.items()}
+    return {name: _percentiles(v[np.isfinite(v)]) for name, v in joined.items()
+            if np.isfinite(v).any()}  # fmt: skip
+
+
+def drawn_sums(
+    units: ArrayLike, counts: ArrayLike, seed: int, resamples: int = RESAMPLES
+) -> Iterator[Floats]:
+    """The sums over N rows when the rows are drawn anew, as in `bootstrap_sums`.
+
+    Args:
+        units: what a row of each kind adds, (U, M).
+        counts: rows of each kind, (U,); of fewer than 2 in all there are no draws.
+        seed: of the draws.
+        resamples: R.
+
+    Yields:
+        (r, M) until there were R of them.
+    """
     table, weights = np.asarray(units, float), np.asarray(counts, np.int64)
     random = np.random.default_rng(seed)
     if len(table) > _UNITS:
@@ -182,15 +216,10 @@ def bootstrap_sums(
         table, weights = sums, np.ones(_UNITS, np.int64)
     total = int(weights.sum())
     if total < 2:
-        return {}
-    found: dict[str, list[Floats]] = {}
+        return
     for size in _chunks(resamples, max(table.shape)):
         drawn = random.multinomial(total, weights / total, size=size)  # (size, U)
-        for name, values in statistic(drawn @ table).items():
-            found.setdefault(name, []).append(np.asarray(values, float))
-    joined = {name: np.concatenate(values) for name, values in found.items()}
-    return {name: _percentiles(v[np.isfinite(v)]) for name, v in joined.items()
-            if np.isfinite(v).any()}  # fmt: skip
+        yield drawn @ table
 
 
 def _percentiles(values: Floats) -> Interval:

@@ -17,6 +17,7 @@ import numpy as np
 
 from lmkit.errors import DataError
 from lmkit.evaluation.interval import Floats, Interval, bootstrap_ratio, wilson
+from lmkit.evaluation.paired import Units
 
 Rows = Mapping[str, Sequence[Any]]
 
@@ -111,6 +112,24 @@ def masked_intervals(rows: Rows, seed: int) -> dict[str, Interval]:
     if accuracy is None:
         accuracy = wilson(float(sums.correct.sum()), float(sums.count.sum()))
     return _loss_intervals(sums, seed) | {"accuracy": accuracy}
+
+
+def causal_units(rows: Rows) -> Units:
+    """What each document adds to `causal_metrics`."""
+    sums = documents(rows)
+    found = {"loss": np.stack([sums.nll, sums.count])}
+    if sums.bytes.any():
+        found["bits_per_byte"] = np.stack([sums.nll / math.log(2), sums.bytes])
+    return found
+
+
+def masked_units(rows: Rows) -> Units:
+    """What each document adds to `masked_metrics`."""
+    sums = documents(rows)
+    return {
+        "loss": np.stack([sums.nll, sums.count]),
+        "accuracy": np.stack([sums.correct, sums.count]),
+    }
 
 
 def causal_definition(context: int, stride: int | None) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lmkit.evaluation.answers import RightAnswers, best_threshold
 from lmkit.evaluation.interval import Interval, bootstrap_ratio, wilson
+from lmkit.evaluation.paired import Units, shares
 from lmkit.evaluation.span_search import WindowAnswers
 
 Floats = NDArray[np.float64]
@@ -102,6 +103,14 @@ class QuestionScores:
             else:
                 found[name] = wilson(float(values[kind].sum()), int(kind.sum()))
         return {name: ends for name, ends in found.items() if ends is not None}
+
+    def units(self) -> Units:
+        """What each question adds to `loss`, `exact_match` and `f1`."""
+        return {
+            "loss": np.stack([self.nll, self.count]),
+            "exact_match": shares(self.exact_match),
+            "f1": shares(self.f1),
+        }
 
     def _by_kind(self) -> dict[str, tuple[Floats, NDArray[np.bool_]]]:
         """The metrics of one kind of question each: their values and which they are."""

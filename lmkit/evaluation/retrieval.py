@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lmkit.evaluation.interval import Interval, bootstrap_ratio, wilson
+from lmkit.evaluation.paired import Units, shares
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -118,6 +119,12 @@ def retrieval_metrics(found: Ranked) -> dict[str, float]:
     recalls = {f"recall_at_{k}": float((found.rank <= k).mean()) for k in AT}
     loss = math.fsum(found.nll) / len(found.nll)
     return {"loss": loss, **recalls, "mrr": float((1 / found.rank).mean())}
+
+
+def retrieval_units(found: Ranked) -> Units:
+    """What each query adds to `retrieval_metrics`."""
+    recalls = {f"recall_at_{k}": shares(found.rank <= k) for k in AT}
+    return {"loss": shares(found.nll), "mrr": shares(1 / found.rank), **recalls}
 
 
 def retrieval_intervals(found: Ranked, seed: int) -> dict[str, Interval]:

@@ -18,6 +18,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from lmkit.evaluation.interval import Interval, bootstrap
+from lmkit.evaluation.paired import Units, shares
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 FAMILIES = ("rouge", "bleu", "chrf")
@@ -114,6 +115,11 @@ def text_intervals(columns: Columns, seed: int) -> dict[str, Interval]:
     low, high = bootstrap(statistic, count, seed)
     names = _scores({name: np.sum(values, axis=0) for name, values in arrays.items()}, count)
     return {name: (float(low[i]), float(high[i])) for i, name in enumerate(names)}
+
+
+def text_units(columns: Columns) -> Units:
+    """What each text adds to the ROUGE of the split; BLEU and chrF are no means over texts."""
+    return {name: shares(columns[name]) for name in ROUGE if name in columns}
 
 
 def against(

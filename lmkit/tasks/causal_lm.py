@@ -26,6 +26,7 @@ from lmkit.data.tokenizer import end_token_id, start_token_id, unknown_token_id
 from lmkit.data.windows import CausalWindows
 from lmkit.errors import ModelError
 from lmkit.evaluation import baselines, perplexity
+from lmkit.evaluation.paired import Units
 from lmkit.evaluation.surprise import by_context
 from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.inspecting import probe_length, saved_with_head, vocabulary_size
@@ -148,6 +149,10 @@ class CausalLM(TokenTask[CausalLMOptions]):
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """Bootstrap over documents: the tokens of one document are not independent."""
         return perplexity.causal_intervals(rows, seed)
+
+    def units(self, rows: Rows) -> Units:
+        """The sums of each document."""
+        return perplexity.causal_units(rows)
 
     def baselines(
         self,

@@ -18,22 +18,19 @@ from torch.nn import functional
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit.data.encoded import encode
-from lmkit.data.encoded_groups import (
-    EncodedGroups,
-    counted_tokens,
-    pad_groups,
-    tell_cut,
-)
+from lmkit.data.encoded_groups import EncodedGroups, counted_tokens, pad_groups, tell_cut
 from lmkit.data.padding_token import give_padding
 from lmkit.data.pairs import check_texts, cosine_of, encode_texts, text_columns, with_objective
 from lmkit.data.sources import Row, Source, column
 from lmkit.evaluation.correlation import correlation_intervals, correlations, settle_ties
 from lmkit.evaluation.interval import bootstrap_ratio
+from lmkit.evaluation.paired import Units
 from lmkit.evaluation.retrieval import (
     Ranked,
     rank_vectors,
     retrieval_intervals,
     retrieval_metrics,
+    retrieval_units,
 )
 from lmkit.evaluation.text_similarity import Lexical, Overlap, TfIdf, found_by_words
 from lmkit.labels import IGNORED
@@ -226,6 +223,11 @@ class Embedding(Task[EmbeddingOptions]):
         found: Intervals = {} if loss is None else {"loss": loss}
         cosines = settle_ties(rows["cosine"], rows["keys"])
         return found | correlation_intervals(cosines, rows["score"], seed)
+
+    def units(self, rows: Rows) -> Units:
+        """The values of each query; of scored pairs the errors."""
+        cosine = self.options.objective == "cosine"
+        return super().units(rows) if cosine else retrieval_units(self._ranked(rows))
 
     def baselines(
         self,

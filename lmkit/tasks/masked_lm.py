@@ -25,6 +25,7 @@ from lmkit.data.token_cache import tokenize_corpus
 from lmkit.data.token_parts import tokens_of
 from lmkit.data.windows import MaskedWindows
 from lmkit.evaluation import baselines, perplexity
+from lmkit.evaluation.paired import Units
 from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.inspecting import saved_with_head
 from lmkit.models.isolation import find_isolation
@@ -126,6 +127,10 @@ class MaskedLM(TokenTask[MaskedLMOptions]):
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """Bootstrap over documents: the tokens of one document are not independent."""
         return perplexity.masked_intervals(rows, seed)
+
+    def units(self, rows: Rows) -> Units:
+        """The sums of each document."""
+        return perplexity.masked_units(rows)
 
     def baselines(
         self,

@@ -27,14 +27,10 @@ from lmkit.data.collate import pad_batch
 from lmkit.data.entities import SentenceReader, find_entities, read_labeled
 from lmkit.data.sources import Row, Source
 from lmkit.data.word_windows import FILLER, PAD_VALUES, WordWindows, encode_words, filling_token
-from lmkit.evaluation.entity_scores import (
-    count_entities,
-    entity_intervals,
-    entity_metrics,
-    sentence_rows,
-)
+from lmkit.evaluation import entity_scores
 from lmkit.evaluation.gazetteer import entity_baselines
-from lmkit.evaluation.interval import bootstrap_ratio
+from lmkit.evaluation.interval import ratio_intervals
+from lmkit.evaluation.paired import Units
 from lmkit.evaluation.tagging import SCHEME, Floats, Ints, TagSet, tag_names
 from lmkit.labels import IGNORED, OUTSIDE
 from lmkit.models.inspecting import saved_with_head, usable_positions
@@ -206,17 +202,18 @@ class Ner(Task[NerOptions]):
 
     def metrics(self, rows: Rows) -> Metrics:
         """Loss in nats a tag; precision, recall and F1 of entities, accuracy of words' tags."""
-        sentences = sentence_rows(self.tags, rows)
-        counts = count_entities(self.tags, sentences["predicted"], sentences["gold"])
+        sentences = entity_scores.sentence_rows(self.tags, rows)
+        counts = entity_scores.count_entities(self.tags, sentences["predicted"], sentences["gold"])
         loss = math.fsum(rows["nll"]) / max(sum(rows["count"]), 1)
-        return {"loss": loss, **entity_metrics(self.tags, counts)}
+        return {"loss": loss, **entity_scores.entity_metrics(self.tags, counts)}
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """A bootstrap over the sentences: the words and windows of one are not independent."""
-        sentences = sentence_rows(self.tags, rows)
-        counts = count_entities(self.tags, sentences["predicted"], sentences["gold"])
-        loss = bootstrap_ratio(sentences["nll"], sentences["count"], seed)
-        return ({"loss": loss} if loss else {}) | entity_intervals(self.tags, counts, seed)
+        return ratio_intervals(self.units(rows), seed)
+
+    def units(self, rows: Rows) -> Units:
+        """The sums of each sentence."""
+        return entity_scores.sentence_units(self.tags, rows)
 
     def baselines(
         self,

@@ -24,6 +24,7 @@ from lmkit.data.template_text import template_text
 from lmkit.data.tokenizer import tokenizer_fingerprint
 from lmkit.errors import ModelError
 from lmkit.evaluation.interval import bootstrap_ratio, wilson
+from lmkit.evaluation.paired import Units, shares
 from lmkit.labels import IGNORED
 from lmkit.models.inspecting import usable_positions
 from lmkit.models.loading import ModelLoader
@@ -243,6 +244,12 @@ class Preference(TokenTask[PreferenceOptions]):
         }
         found["accuracy"] = wilson(float((chosen > rejected).sum()), len(chosen))
         return {name: found[name] for name in self.metrics(rows) if found[name] is not None}  # type: ignore[misc] # None is left out
+
+    def units(self, rows: Rows) -> Units:
+        """The loss of each pair, which answer wins, and by how much."""
+        chosen, rejected = np.asarray(rows["chosen"]), np.asarray(rows["rejected"])  # (N,), (N,)
+        wins, margin = shares(chosen > rejected), shares(chosen - rejected)
+        return {**super().units(rows), "accuracy": wins, "margin": margin}
 
     def baselines(
         self,

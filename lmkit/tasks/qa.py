@@ -25,14 +25,10 @@ from transformers.models.auto.modeling_auto import (
 
 from lmkit.data.collate import pad_batch
 from lmkit.data.question_windows import QuestionWindows, WindowShape, question_windows
-from lmkit.data.questions import (
-    Question,
-    QuestionColumns,
-    read_questions,
-    some_are_unanswered,
-)
+from lmkit.data.questions import Question, QuestionColumns, read_questions, some_are_unanswered
 from lmkit.data.sources import Row, Source
 from lmkit.evaluation.answers import RightAnswers, baselines
+from lmkit.evaluation.paired import Units
 from lmkit.evaluation.question_scores import QuestionScores, judged
 from lmkit.evaluation.span_search import WindowAnswers, choose, window_answers
 from lmkit.labels import IGNORED
@@ -222,6 +218,10 @@ class QuestionAnswering(Task[QAOptions]):
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """By a bootstrap over the questions, Wilson's for what is right or wrong."""
         return self._scores(rows).intervals(seed)
+
+    def units(self, rows: Rows) -> Units:
+        """The values of each question."""
+        return self._scores(rows).units()
 
     def _scores(self, rows: Rows) -> QuestionScores:
         return QuestionScores(rows, may_be_none=self.may_be_none, threshold=self.threshold)

@@ -28,6 +28,7 @@ from lmkit.data.sources import Row, Source, column
 from lmkit.data.tokenizer import end_token_id
 from lmkit.evaluation import texts
 from lmkit.evaluation.interval import bootstrap_ratio
+from lmkit.evaluation.paired import Units
 from lmkit.generation.answering import settle_generation, write_answers
 from lmkit.labels import IGNORED
 from lmkit.models.inputs import model_inputs
@@ -245,6 +246,10 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
         """Bootstrap over the pairs: the tokens of one text are not independent."""
         ends = bootstrap_ratio(rows["nll"], rows["count"], seed)
         return ({} if ends is None else {"loss": ends}) | texts.text_intervals(rows, seed)
+
+    def units(self, rows: Rows) -> Units:
+        """The loss of each pair, and the metrics that are means over texts: ROUGE."""
+        return {**super().units(rows), **texts.text_units(rows)}
 
     def baselines(
         self,

@@ -9,11 +9,11 @@ from seqeval.scheme import IOB2
 
 from lmkit.evaluation.entity_scores import (
     count_entities,
-    entity_intervals,
     entity_metrics,
+    entity_ratios,
     sentence_rows,
 )
-from lmkit.evaluation.interval import bootstrap
+from lmkit.evaluation.interval import bootstrap, ratio_intervals
 from lmkit.evaluation.tagging import TagSet, tag_names
 from lmkit.labels import SHARED
 
@@ -65,7 +65,7 @@ def test_intervals_are_those_of_sentences_drawn_anew():
         for kept, tags in zip(keep, gold, strict=True)
     ]
     counts = count_entities(TAGS, guess, gold)
-    found = entity_intervals(TAGS, counts, 3)
+    found = ratio_intervals(entity_ratios(TAGS, counts), 3)
     assert found.keys() == entity_metrics(TAGS, counts).keys()
 
     def f1(drawn):

@@ -16,6 +16,7 @@ from lmkit.data.indexed import Indexed
 from lmkit.data.sources import Row, Source
 from lmkit.errors import UsageError
 from lmkit.evaluation.interval import bootstrap_metrics
+from lmkit.evaluation.paired import Units, row_units
 from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.inputs import model_inputs
 from lmkit.models.isolation import Isolation
@@ -53,11 +54,7 @@ class Task(ABC, Generic[OptionsT]):
         self.options = options
 
     @classmethod
-    def options_for(
-        cls,
-        config: PreTrainedConfig,  # noqa: ARG003 - a task that cannot tell its models says so
-        positions: int,  # noqa: ARG003
-    ) -> TaskOptions | None:
+    def options_for(cls, config: PreTrainedConfig, positions: int) -> TaskOptions | None:
         """The options for a saved model without a recipe; None where its head is not this task's.
 
         Args:
@@ -66,7 +63,7 @@ class Task(ABC, Generic[OptionsT]):
         """
         return None
 
-    def resolve(self, train: Source) -> OptionsT:  # noqa: ARG002 - tasks without labels need no data
+    def resolve(self, train: Source) -> OptionsT:
         """The options with what only the training data can tell (labels) filled in."""
         return self.options
 
@@ -141,7 +138,7 @@ class Task(ABC, Generic[OptionsT]):
         """
         return self.forward(model, batch)
 
-    def while_training(self, metric: str) -> "Task[OptionsT]":  # noqa: ARG002 - most score all
+    def while_training(self, metric: str) -> "Task[OptionsT]":
         """The task as it scores the validation split between steps, the best by `metric` wanted.
 
         A task that generates text may leave that out there, where the metric does not need it.
@@ -194,7 +191,11 @@ class Task(ABC, Generic[OptionsT]):
         """
         return bootstrap_metrics(self.metrics, rows, seed)
 
-    def per_class(self, rows: Rows) -> dict[str, Metrics]:  # noqa: ARG002 - without classes none
+    def units(self, rows: Rows) -> Units:
+        """What each independent unit of the split adds to the metrics, for paired comparisons."""
+        return row_units(rows)
+
+    def per_class(self, rows: Rows) -> dict[str, Metrics]:
         """Numbers of each class (label, type of span) by its name, such as `f1` and `support`."""
         return {}
 
@@ -212,10 +213,10 @@ class Task(ABC, Generic[OptionsT]):
 
     def baselines(
         self,
-        train: Source | None,  # noqa: ARG002 - a task without baselines reads nothing
-        scored: Source,  # noqa: ARG002
-        examples: Examples,  # noqa: ARG002
-        tokenizer: PreTrainedTokenizerBase,  # noqa: ARG002
+        train: Source | None,
+        scored: Source,
+        examples: Examples,
+        tokenizer: PreTrainedTokenizerBase,
     ) -> dict[str, Metrics]:
         """What a model must beat: cheap predictors, by name, each with metrics of the same names.
 
@@ -229,9 +230,7 @@ class Task(ABC, Generic[OptionsT]):
         return {}
 
     def encode_inputs(
-        self,
-        rows: Sequence[Row],  # noqa: ARG002 - a task that predicts nothing reads nothing
-        tokenizer: PreTrainedTokenizerBase,  # noqa: ARG002
+        self, rows: Sequence[Row], tokenizer: PreTrainedTokenizerBase
     ) -> list[Features]:
         """One example without labels for each row: what `lmkit predict` gives to `collate`.
 
