@@ -30,7 +30,8 @@ SURFACE = {
     "finetune": TRAINING,
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
-        "--pseudo-tokens", "--details", "--slice", "--output", "--json", "--quiet",
+        "--pseudo-tokens", "--trust-metric-code", "--details", "--slice", "--output", "--json",
+        "--quiet",
     },
     "generate": {
         "--input", "--column", "--output", "--max-new-tokens", "--temperature", "--top-k",

@@ -72,6 +72,13 @@ Slices = Annotated[
         help="Also score the rows of each value of this column; may be given several times.",
     ),
 ]
+TrustMetricCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-metric-code",
+        help="Run the code of metrics that the run's recipe names (task.metrics).",
+    ),
+]
 
 
 def eval_(
@@ -83,6 +90,7 @@ def eval_(
     text_column: TextColumn = None,
     pseudo_perplexity: PseudoPerplexity = False,
     pseudo_tokens: PseudoTokens = 2000,
+    trust_metric_code: TrustMetricCode = False,
     details: Details = None,
     slices: Slices = None,
     output: Output = None,
@@ -101,6 +109,7 @@ def eval_(
         pseudo_tokens=pseudo_tokens if pseudo_perplexity else None,
         output=output,
         as_json=as_json,
+        trust_metric_code=trust_metric_code,
         details=details,
         slices=tuple(dict.fromkeys(slices or ())),
     )

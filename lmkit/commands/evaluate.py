@@ -56,6 +56,8 @@ class EvalOptions:
     """A file for the JSON object."""
     as_json: bool = False
     """The JSON object on standard output instead of the table."""
+    trust_metric_code: bool = False
+    """Whether the code of metrics that the run's recipe names is run."""
     details: str | None = None
     """A file for the details (as the `details.json` of a run), or `-`: after the table."""
     slices: Sequence[str] = ()
@@ -74,7 +76,10 @@ def evaluate(target: str, options: EvalOptions) -> None:
     if options.details != SHOWN:
         check_output(options.details, "--details")
     changes = {"stride": options.stride, "text_column": options.text_column}
-    subject = open_subject(target, data=options.data, split=options.split, changes=changes)
+    subject = open_subject(
+        target, data=options.data, split=options.split, changes=changes,
+        trust_metric_code=options.trust_metric_code,
+    )  # fmt: skip
     if options.pseudo_tokens is not None and subject.task.options.name != "masked_lm":
         raise UsageError(
             f"--pseudo-perplexity: is for masked models; {target} is scored as "

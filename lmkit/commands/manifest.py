@@ -18,6 +18,7 @@ from lmkit.commands.claim import Claim
 from lmkit.data.clean import cleaning_ledgers
 from lmkit.data.sources import Splits
 from lmkit.data.tokenizer import tokenizer_fingerprint
+from lmkit.evaluation.outside import code_hashes
 from lmkit.hashing import sha256_of
 from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
@@ -49,6 +50,7 @@ def begin_manifest(
             "command": options.command,
             "sessions": [session],
         }
+    outside = recipe.task.outside_metrics
     manifest |= {
         "status": "running",
         "replaced": list(claimed.replaced),
@@ -63,6 +65,7 @@ def begin_manifest(
         "ledger": {**ledger, **({"cleaning": cleaned} if cleaned else {})},
         "tokenizer": {"sha256": tokenizer_fingerprint(tokenizer), "vocab_size": len(tokenizer)},
         **({"remote_code": _remote_code()} if recipe.model.trust_remote_code else {}),
+        **({"metric_code": code_hashes(outside)} if outside else {}),
         "chosen": {"precision": recipe.train.precision, "compile": recipe.train.compile},
     }
     write_json(folder.manifest, manifest)

@@ -4,6 +4,7 @@ A run folder (or its `model/`, or one of its checkpoints) is scored as its recip
 folder or a hub name by the head it was saved with, on a file that the user names.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from lmkit.recipe.sections import STANDARD_INPUT, DataSection, ModelSection, Rec
 from lmkit.run_folder import RunFolder, model_folder
 from lmkit.tasks.base import Task
 
+logger = logging.getLogger(__name__)
+
 MAX_CONTEXT = 2048
 """Tokens read at once for a model without a recipe, however many positions it has."""
 SEED = 42
@@ -51,7 +54,12 @@ class Subject:
 
 
 def open_subject(
-    target: str, *, data: str | None, split: str | None, changes: Mapping[str, Any]
+    target: str,
+    *,
+    data: str | None,
+    split: str | None,
+    changes: Mapping[str, Any],
+    trust_metric_code: bool = False,
 ) -> Subject:
     """Everything that an evaluation needs, checked from the cheapest to the dearest.
 
@@ -60,6 +68,8 @@ def open_subject(
         data: a file to score on instead of the run's own.
         split: the split of the run's data; by default `test`, else `validation`.
         changes: task options to set (`stride`, `text_column`); None leaves one as it is.
+        trust_metric_code: whether the code of metrics that a run's recipe names is run; else they
+            are left out, with a warning.
 
     Raises:
         LmkitError: the target is not there, the data is not, or they do not fit.
@@ -75,6 +85,8 @@ def open_subject(
             "with --data FILE"
         )
     options, section = task_and_model(target, recipe)
+    if options.outside_metrics and not trust_metric_code:
+        options = _own_metrics(options)
     seed = SEED if recipe is None else recipe.train.seed
     task = tasks.build(_changed(options, changes))
     source, train = _data(recipe, task.options, data=data, split=split)
@@ -123,6 +135,16 @@ def _options_by_head(target: str) -> TaskOptions:
         )
     options: TaskOptions = task.options
     return options
+
+
+def _own_metrics(options: TaskOptions) -> TaskOptions:
+    """The options without metrics that are another's code."""
+    names = options.outside_metrics
+    logger.warning(
+        "%s: left out, for it is code: eval runs it with --trust-metric-code", ", ".join(names)
+    )
+    kept = [name for name in options.model_dump()["metrics"] if name not in names]
+    return options.model_copy(update={"metrics": kept, "trust_metric_code": False})
 
 
 def _changed(options: TaskOptions, changes: Mapping[str, Any]) -> TaskOptions:

@@ -15,7 +15,7 @@ SHOWN = 5
 
 def details(scored: Scored) -> list[Detail]:
     """The worst and the best of the generated texts, and slices by length and columns."""
-    family = scored.task.options.metrics[0]
+    family = scored.task.options.own_metrics[0]
     main = texts.HEADLINES[family]
     values = np.array(texts.each_score(main, scored.rows[main]))  # (N,)
     measures = [
@@ -41,7 +41,7 @@ def _texts(
         right = " | ".join(alternatives(picked[at], options.target_column))
         generated = scored.rows["generated"][at] or "(nothing)"
         rows.append([picked[at].origin, float(values[at]), generated, right, source])
-    score = texts.HEADLINES[options.metrics[0]]
+    score = texts.HEADLINES[options.own_metrics[0]]
     return Detail(
         name, title, f"Up to {SHOWN} texts {how}: as generated, as wanted, and the source.",
         "texts", ["where", score, "generated", "wanted", "source"], rows,

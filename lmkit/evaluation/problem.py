@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lmkit.evaluation.outside import OutsideMetrics
+
 Rows = dict[str, list[Any]]
 Metrics = dict[str, float]
 Intervals = dict[str, tuple[float, float]]
@@ -22,6 +24,20 @@ class Problem(ABC):
 
     names: Sequence[str]
     """What the L logits stand for."""
+
+    outside = OutsideMetrics(())
+    """Metrics of another's code; of a problem that takes none there are none."""
+
+    tried: tuple[Sequence[Any], Sequence[Any]] = ((), ())
+    """Answers that outside metrics are tried on, and the true ones."""
+
+    def prove(self) -> None:
+        """Try the outside metrics.
+
+        Raises:
+            UsageError: one cannot be had, or does not take such answers.
+        """
+        self.outside.prove(*self.tried)
 
     @abstractmethod
     def stack(self, labels: Sequence[Any]) -> Tensor:

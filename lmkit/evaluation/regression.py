@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lmkit.evaluation.interval import bootstrap_sums, fisher
+from lmkit.evaluation.outside import OutsideMetrics
 from lmkit.evaluation.problem import Intervals, Metrics, Problem, Rows
 from lmkit.evaluation.ranking import pearson, spearman
 from lmkit.evaluation.tfidf import ridge
@@ -18,9 +19,12 @@ from lmkit.evaluation.tfidf import ridge
 class Regression(Problem):
     """One logit a row, which is the number."""
 
-    def __init__(self, name: str) -> None:
-        """Take the name of the number: that of its column."""
+    tried = ([0.0, 0.5, 1.0, 3.0], [0.1, 0.4, 1.2, 2.0])
+
+    def __init__(self, name: str, outside: OutsideMetrics | None = None) -> None:
+        """Take the name of the number (that of its column), and others' metrics."""
         self.names = [name]
+        self.outside = outside or self.outside
 
     def stack(self, labels: Sequence[Any]) -> Tensor:
         """Numbers, float32 (B,); NaN for a filler, which alone is an integer."""
@@ -45,10 +49,11 @@ class Regression(Problem):
         """The mean squared error (which is the loss), and correlations in [-1, 1]."""
         error = math.fsum(rows["nll"]) / sum(rows["count"])
         told, gold = rows["predicted"], rows["gold"]
-        return {
+        made = {
             "loss": error, "mse": error,
             "pearson": pearson(told, gold), "spearman": spearman(told, gold),
         }  # fmt: skip
+        return made | self.outside.numbers(told, gold, made)
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """Fisher's for Spearman's correlation, a bootstrap over the rows for the others."""
@@ -83,7 +88,7 @@ class Regression(Problem):
         return (
             f"loss and mse: the mean squared difference between the model's `{self.names[0]}` and "
             "the true one; pearson and spearman: correlations of the two, of the numbers and of "
-            "their ranks."
+            "their ranks." + self.outside.definition()
         )
 
 

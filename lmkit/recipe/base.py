@@ -56,6 +56,11 @@ class TaskOptions(Section):
         """The column of the classes that a split should hold in equal shares; None without one."""
         return None
 
+    @property
+    def outside_metrics(self) -> tuple[str, ...]:
+        """The metrics that are another's code, which the options say may be run."""
+        return ()
+
     def check_train(self, train: Section) -> None:
         """Hold the `train` section against the task.
 

@@ -35,6 +35,7 @@ from lmkit.data.padding_token import give_padding
 from lmkit.data.sources import Row, Source
 from lmkit.data.targets import Targets
 from lmkit.evaluation.multi_label import MultiLabel
+from lmkit.evaluation.outside import OutsideMetrics
 from lmkit.evaluation.problem import Problem
 from lmkit.evaluation.regression import Regression
 from lmkit.evaluation.single_label import SingleLabel
@@ -91,12 +92,11 @@ class Classification(Task[ClassificationOptions]):
     @cached_property
     def problem(self) -> Problem:
         """What follows from the kind of labels."""
-        names = self.targets.names
-        if self.targets.is_regression:
-            return Regression(names[0])
-        return (
-            MultiLabel(names, self.options.threshold) if self.targets.many else SingleLabel(names)
-        )
+        names, outside = self.targets.names, OutsideMetrics(self.options.metrics)
+        if self.targets.many:
+            return MultiLabel(names, self.options.threshold)
+        one_number = self.targets.is_regression
+        return Regression(names[0], outside) if one_number else SingleLabel(names, outside)
 
     @cached_property
     def objective(self) -> CrossEntropy | BinaryCrossEntropy | SquaredError:
@@ -123,8 +123,10 @@ class Classification(Task[ClassificationOptions]):
 
         Raises:
             DataError: a text or label is missing, or a label is not among them.
+            UsageError: a metric of another's does not fit.
         """
         self.targets.check(source)
+        self.problem.prove()
 
     def build_model(
         self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
@@ -152,8 +154,6 @@ class Classification(Task[ClassificationOptions]):
         check_end(model.config, tokenizer)
         self.tells_texts_apart = getattr(model.config, "type_vocab_size", 0) > 1
         return model
-
-    # Batches
 
     def examples(
         self,
@@ -193,8 +193,8 @@ class Classification(Task[ClassificationOptions]):
 
     def encode_again(self, row: Row, tokenizer: PreTrainedTokenizerBase) -> Features:
         """Token ids of a changed text or pair."""
-        columns = self.targets.text_columns
-        return encode_inputs([row], tokenizer, columns, self.options.max_length)[0][0]
+        columns, limit = self.targets.text_columns, self.options.max_length
+        return encode_inputs([row], tokenizer, columns, limit)[0][0]
 
     def input_columns(self) -> tuple[str, ...]:
         """The column of the text, or the two of a pair."""
@@ -235,8 +235,6 @@ class Classification(Task[ClassificationOptions]):
         if "attention_mask" in batch:
             return int(batch["attention_mask"][counted].sum())
         return int(batch["input_ids"][counted].numel())
-
-    # Loss and metrics
 
     def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
         """The objective summed over the B rows; see models/objectives.py."""

@@ -11,6 +11,7 @@ import logging
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from transformers import (
@@ -28,6 +29,7 @@ from lmkit.data.sources import Row, Source, column
 from lmkit.data.tokenizer import end_token_id
 from lmkit.evaluation import texts
 from lmkit.evaluation.interval import bootstrap_ratio
+from lmkit.evaluation.outside import TRIED_TEXTS, OutsideMetrics
 from lmkit.evaluation.paired import Units
 from lmkit.generation.answering import settle_generation, write_answers
 from lmkit.labels import IGNORED
@@ -68,7 +70,12 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
     @property
     def headline(self) -> tuple[str, bool]:  # type: ignore[override] # no baseline has a loss
         """The first of the metrics that are asked for."""
-        return texts.HEADLINES[self.options.metrics[0]], True
+        return texts.HEADLINES[self.options.own_metrics[0]], True
+
+    @cached_property
+    def outside(self) -> OutsideMetrics:
+        """Metrics that are another's code."""
+        return OutsideMetrics(self.options.outside_metrics)
 
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> Seq2SeqOptions | None:
@@ -83,7 +90,9 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
 
         Raises:
             DataError: one is; the row is named.
+            UsageError: a metric of another's does not fit.
         """
+        self.outside.prove(*TRIED_TEXTS)
         for row in source.rows():
             column(row, self.options.source_column)
             alternatives(row, self.options.target_column)
@@ -105,12 +114,10 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
         self.options = self.options.model_copy(
             update=fitting_lengths(self.options, None if new else usable_positions(config))
         )
-        end = end_token_id(tokenizer)
-        keys = (
-            start_keys(config, end=end, pad=self.pad_id, vocabulary=id_count(tokenizer))
-            if new
-            else {}
-        )
+        keys: dict[str, int] = {}
+        if new:
+            end, size = end_token_id(tokenizer), id_count(tokenizer)
+            keys = start_keys(config, end=end, pad=self.pad_id, vocabulary=size)
         model = loader.load(
             AutoModelForSeq2SeqLM, tokenizer,
             positions=max(self.options.max_source_length, self.options.max_target_length),
@@ -234,13 +241,16 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
         if outputs.texts is not None:
             packed = ([v for v in row if v != IGNORED] for row in batch["references"].tolist())
             wanted = [unpack(values) for values in packed]
-            rows |= texts.text_statistics(outputs.texts, wanted, self.options.metrics)
+            rows |= texts.text_statistics(outputs.texts, wanted, self.options.own_metrics)
             rows["generated"] = [text[:KEPT] for text in outputs.texts]
+            if self.outside.names:  # these need all of it
+                rows |= {"generated": outputs.texts, "wanted": wanted}
         return rows
 
     def metrics(self, rows: Rows) -> Metrics:
         """Loss in nats a target token, and the metrics of the generated texts."""
-        return {"loss": math.fsum(rows["nll"]) / sum(rows["count"]), **texts.text_metrics(rows)}
+        made = {"loss": math.fsum(rows["nll"]) / sum(rows["count"]), **texts.text_metrics(rows)}
+        return made | self.outside.numbers(rows.get("generated", ()), rows.get("wanted", ()), made)
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """Bootstrap over the pairs: the tokens of one text are not independent."""
@@ -261,15 +271,11 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
         """`lead`: the first sentence of the source. `copy`: the source."""
         source, target = self.options.source_column, self.options.target_column
         pairs = [(column(row, source), alternatives(row, target)) for row in scored.rows()]
-        families = self.options.metrics
+        families = self.options.own_metrics
         found = {"lead": texts.against(texts.lead, pairs, families)}
         return {**found, "copy": texts.against(str, pairs, families)}
 
-    def decode(
-        self,
-        outputs: Inferred,
-        batch: Batch,  # noqa: ARG002 - the texts say it all
-    ) -> list[dict[str, Any]]:
+    def decode(self, outputs: Inferred, batch: Batch) -> list[dict[str, Any]]:  # noqa: ARG002
         """What was written for each source."""
         assert outputs.texts is not None
         return [{"generated": text} for text in outputs.texts]
@@ -286,7 +292,8 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
             "loss: nats a target token, end tokens included, of each row's first target, cut at "
             f"{options.max_target_length} tokens. Texts of up to {self.new_tokens} tokens by {how} "
             f"from sources cut at {options.max_source_length}. "
-            + texts.told(options.metrics, self.references)
+            + texts.told(options.own_metrics, self.references)
+            + self.outside.definition()
         )
 
 

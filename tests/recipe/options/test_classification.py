@@ -64,6 +64,13 @@ def test_problems_are_named_as_hugging_face_names_them(given: str, meant: str) -
         ),
         ({"class_weights": {"joy": 0.0}}, "at least one weight must be above 0"),
         ({"class_weights": {"joy": -1.0}}, "greater than or equal to 0"),
+        ({"metrics": ["macro_f1"]}, "`macro_f1` is always told; leave it out"),
+        ({"metrics": ["./gap"]}, r"task\.trust_metric_code: true lets it run"),
+        ({"trust_metric_code": True}, "no metric in task.metrics brings code"),
+        (
+            {"problem": "multi_label", "metrics": ["./gap"], "trust_metric_code": True},
+            "not with `problem: multi_label`",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told(keys: dict[str, Any], says: str) -> None:

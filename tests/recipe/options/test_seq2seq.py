@@ -25,6 +25,8 @@ def test_defaults() -> None:
     [
         ({"metrics": ["bleu", "bleu"]}, r"task\.metrics: `bleu` is named more than once"),
         ({"metrics": []}, "at least 1 item"),
+        ({"metrics": ["meteor"]}, r"task\.trust_metric_code: true lets it run"),
+        ({"metrics": ["meteor"], "trust_metric_code": True}, "name one of rouge, bleu, chrf"),
         ({"source_column": "a", "target_column": "a"}, "`a` is the source column too"),
         ({"num_beams": 0}, "greater than or equal to 1"),
     ],
@@ -32,3 +34,8 @@ def test_defaults() -> None:
 def test_what_cannot_be(given: dict[str, object], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         Seq2SeqOptions.model_validate({"name": "seq2seq", **given})
+
+
+def test_metrics_of_lmkit_and_of_others() -> None:
+    options = Seq2SeqOptions(name="seq2seq", metrics=["gap", "chrf"], trust_metric_code=True)
+    assert (options.own_metrics, options.outside_metrics) == (["chrf"], ("gap",))
