@@ -80,5 +80,9 @@
   addEventListener("beforeprint", () => {
     for (const part of document.querySelectorAll("details")) part.open = true;
   });
-  document.documentElement.dataset.figures = String(plots.length);
+  // how many figures there are, and after how many milliseconds the first frame had them all
+  requestAnimationFrame(() => {
+    document.documentElement.dataset.figures = String(plots.length);
+    document.documentElement.dataset.drawn = String(Math.round(performance.now()));
+  });
 })();

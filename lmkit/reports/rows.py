@@ -4,7 +4,6 @@ Shape letters: N points of a series.
 """
 
 import itertools
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic_core import from_json
 
 EVALUATED = "eval_"
 _PLACES = ("step", "epoch")  # where a line stands, not what was measured there
@@ -112,7 +112,7 @@ def thin(series: Series, most: int) -> Series:
 def _parsed(text: bytes) -> dict[str, Any] | None:
     """The object of a line that has a step; None where it is damaged."""
     try:
-        line = json.loads(text)
+        line = from_json(text)  # three times as fast as json.loads
         usable = isinstance(line, dict) and math.isfinite(line["step"])
         for value in line.values() if usable else ():
             if _is_number(value) and value is not None:
