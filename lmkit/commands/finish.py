@@ -11,6 +11,7 @@ from accelerate.utils import extract_model_from_parallel
 from safetensors import SafetensorError
 
 from lmkit import __version__
+from lmkit.commands.costs import cost_of, flops_of
 from lmkit.commands.manifest import end_manifest
 from lmkit.commands.report import leave_report
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
@@ -37,10 +38,12 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
     Returns:
         The summary, as written.
     """
+    flops = flops_of(session, trained)
     if session.recipe.model.lora is not None:
         _merge(session)
     scored = _evaluation(session)
     seconds = trained.totals.elapsed()
+    costs = cost_of(session, trained, flops)
     summary = {
         "task": session.recipe.task.name,
         "model": session.recipe.model.source or session.recipe.model.architecture,
@@ -58,6 +61,7 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
             "tokens_per_second": round(trained.totals.tokens / max(seconds, 1e-9), 1),
             "peak_memory_mb": round(peak_memory_mb(), 1),
             "loss": trained.loss,
+            **costs,
         },
         "guard": trained.totals.incidents.summary(),
         "output_dir": str(session.folder.path),
@@ -76,6 +80,7 @@ def finish(session: Session, trained: Trained) -> dict[str, Any]:
             session.folder,
             tokens=trained.totals.tokens,
             seconds=round(seconds, 3),
+            **{key: costs[key] for key in ("energy_kwh", "energy_source") if key in costs},
             kept_step=summary["step"],
         )
         leave_report(session.folder)

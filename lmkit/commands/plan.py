@@ -47,6 +47,8 @@ class Plan:
     precision: str
     cost: Estimate
     seconds_per_step: float
+    price_per_hour: float | None
+    currency: str
     output_dir: str
     processes: int
     """Over all machines; `cost` has the bytes of one of them, and the operations of all."""
@@ -86,11 +88,18 @@ class Plan:
                 f"{_minutes(self.seconds_per_step * self.steps)} on this machine in "
                 f"{self.precision} ({self.seconds_per_step:.3f} s a step, measured)"
             ),
+            **self._price(),
             "output": f"{self.output_dir} (nothing was written)",
         }
         if self.runs > 1:
             rows["seeds"] = f"{self.runs} runs, each of which costs what is said here"
         return "\n".join(f"{name:<8} {told}" for name, told in rows.items())
+
+    def _price(self) -> dict[str, str]:
+        if self.price_per_hour is None:
+            return {}
+        price = self.price_per_hour * self.seconds_per_step * self.steps / 3600
+        return {"price": f"{price:.2f} {self.currency} for the steps"}
 
 
 def plan(recipe: Recipe, runs: int = 1, *, processes: int = 1, nodes: int = 1) -> Plan:
@@ -157,6 +166,8 @@ def _reckon(recipe: Recipe, found: Look, processes: int, nodes: int) -> Plan:
         precision=precision,
         cost=cost,
         seconds_per_step=seconds,
+        price_per_hour=recipe.cost.price_per_hour,
+        currency=recipe.cost.money,
         output_dir=str(recipe.output_dir),
         processes=shape.world_size,
     )

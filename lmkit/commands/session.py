@@ -43,6 +43,7 @@ from lmkit.training.guard import (
     out_of_memory,
 )
 from lmkit.training.memory import keep_freed_memory
+from lmkit.training.meter import Meter
 from lmkit.training.processes import Processes, state_arguments
 from lmkit.training.progress import MetricsFile, Teller
 from lmkit.training.sharded_trainer import ShardedTrainer
@@ -69,6 +70,7 @@ class Session:
     train: Examples
     splits: Splits
     quiet: bool
+    meter: Meter
     on_first_save: Callable[[], None]
 
     def scored(self, source: Source) -> Examples:
@@ -230,6 +232,7 @@ def _trainer(session: Session, signals: StopSignals, place: Place) -> ExactTrain
         model=session.model, args=args, setup=setup, tokenizer=session.tokenizer,
         evaluate=_evaluator(session),
     )  # fmt: skip
+    trainer.totals.meter = session.meter
     trainer.remove_callback(PrinterCallback)  # it prints to standard output
     if processes.is_first:
         metrics = MetricsFile(folder.metrics, trainer.totals)

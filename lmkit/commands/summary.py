@@ -29,8 +29,25 @@ def show(summary: dict[str, Any]) -> str:
         f"  {train['steps']} steps, {train['tokens']:,} tokens, {train['seconds']:.1f} s, "
         f"{train['tokens_per_second']:,.0f} tokens/s, {train['peak_memory_mb']:.0f} MB"
     )
+    lines += [f"  {line}" for line in cost_lines(train)]
     lines.append(f"  {summary['output_dir']}")
     return "\n".join(lines)
+
+
+def cost_lines(train: dict[str, Any]) -> list[str]:
+    """For a person: operations and share of the peak; energy, carbon and money where known."""
+    if "flops" not in train:
+        return []
+    known = {
+        "energy_kwh": "{:.4g} kWh",
+        "co2_kg": "{:.4g} kg CO2e",
+        "cost": "{:.2f} " + str(train.get("currency")),
+    }
+    used = [form.format(train[key]) for key, form in known.items() if key in train]
+    return [
+        f"{train['flops']:.3g} FLOP, {train['mfu']:.0%} of the peak ({train['peak_source']})"
+        + "".join(f", {told}" for told in used)
+    ]
 
 
 def _figure(value: float | None) -> str:

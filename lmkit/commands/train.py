@@ -49,6 +49,7 @@ from lmkit.training.attention import AttentionChoice, choose_attention
 from lmkit.training.batches import BatchShape
 from lmkit.training.cost import estimate, guess_seconds, is_recurrent
 from lmkit.training.hardware import Precision, choose_compile, choose_precision, determinism
+from lmkit.training.meter import Meter
 from lmkit.training.processes import Processes, join
 from lmkit.training.sharding import require_processes, require_shardable
 
@@ -85,6 +86,7 @@ def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str,
     quiet_libraries()
     processes = join(recipe.train.ddp_timeout, recipe.train.ddp_backend)
     require_processes(recipe.train.parallel, processes.world_size)
+    meter = Meter(recipe.cost)
     claimed = processes.once(lambda: claim(recipe, options))
     recipe = processes.once(lambda: with_piped_data(recipe, claimed.earlier))
     manifest = {}
@@ -107,7 +109,7 @@ def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str,
         recipe=resolved, folder=RunFolder(claimed.folder), run_id=claimed.run_id,
         resume=claimed.earlier is not None, processes=processes, task=parts.task,
         tokenizer=parts.tokenizer, model=parts.model, train=parts.train, splits=parts.splits,
-        quiet=options.quiet, on_first_save=lambda: drop_replaced(claimed),
+        quiet=options.quiet, meter=meter, on_first_save=lambda: drop_replaced(claimed),
     )  # fmt: skip
     if processes.is_first:
         write_text(session.folder.recipe, dump_recipe(resolved))

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from lmkit.recipe.augmenting import AugmentSection
 from lmkit.recipe.base import Section
 from lmkit.recipe.cleaning import CleanSection
+from lmkit.recipe.cost import CostSection
 from lmkit.recipe.mixture import Files, Format, MixturePart, Name
 from lmkit.recipe.model import ModelSection as ModelSection
 from lmkit.recipe.options import AnyTaskOptions
@@ -213,6 +214,8 @@ class Recipe(Section):
     """Training, validation and test data."""
     train: TrainSection = Field(default_factory=TrainSection)
     """How to train: the names of Hugging Face `TrainingArguments`, and lmkit's own few."""
+    cost: CostSection = Field(default_factory=CostSection)
+    """What the run uses and costs: energy, carbon, money."""
     output_dir: Name | None = None
     """The run folder; left out, `runs/<recipe name>`."""
 

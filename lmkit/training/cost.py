@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from lmkit.models.layers import depths
 from lmkit.models.lstm_config import LSTMConfig
 from lmkit.models.quantizing import weights_in
 
@@ -77,21 +78,32 @@ def flops_per_token(model: PreTrainedModel, sequence: int) -> int:
     """Floating-point operations of training on one token, forward and backward.
 
     6 for each weight that multiplies, and 12 L H T for attention, where there is any (Chowdhery et
-    al. 2022, PaLM, appendix B, arXiv:2204.02311). A tied output layer multiplies, an embedding
-    table does not. A token of an encoder-decoder goes through one of its halves: it is reckoned as
-    their mean.
+    al. 2022, PaLM, appendix B, arXiv:2204.02311). A weight that stays as it is takes 4, since its
+    own gradient is left out, and 2 below the first that learns. A tied output layer multiplies, an
+    embedding table does not. A token of an encoder-decoder goes through one of its halves: it is
+    reckoned as their mean.
     """
     tables = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    matrices = (p for p in model.parameters() if p.ndim >= 2 and id(p) not in tables)
-    weights = sum(weights_in(parameter) for parameter in matrices)
+    named, depth = list(model.named_parameters()), depths(model)
+    first = min((depth[name] for name, p in named if p.requires_grad), default=0)
+    operations = sum(
+        _each(parameter, reached=depth[name] >= first) * weights_in(parameter)
+        for name, parameter in named
+        if parameter.ndim >= 2 and id(parameter) not in tables
+    )
     head = model.get_output_embeddings()  # type: ignore[no-untyped-call] # not annotated
     if head is not None and id(head.weight) in tables:
-        weights += head.weight.numel()
+        operations += _each(head.weight, reached=True) * head.weight.numel()
     if model.config.is_encoder_decoder:
-        weights //= 2
+        operations //= 2
     layers = 0 if is_recurrent(model) else _layers(model)
     width = getattr(model.config, "hidden_size", 0) or 0
-    return int(6 * weights + 12 * layers * width * sequence)
+    return int(operations + 12 * layers * width * sequence)
+
+
+def _each(weight: nn.Parameter, *, reached: bool) -> int:
+    """Operations a weight: forward 2, 2 for the gradient that goes on below, 2 for its own."""
+    return 6 if weight.requires_grad else 4 if reached else 2
 
 
 def activation_bytes(model: PreTrainedModel, micro_batch: int, sequence: int) -> int:
@@ -124,10 +136,15 @@ def is_recurrent(model: PreTrainedModel) -> bool:
     return isinstance(model.config, LSTMConfig)
 
 
-def matmul_peak(device: str) -> float:
-    """The fastest matrix product seen here just now, in operations a second (about 0.1 s)."""
+def matmul_peak(device: str, dtype: torch.dtype | None = None) -> float:
+    """The fastest matrix product seen here just now, in operations a second (about 0.1 s).
+
+    Args:
+        device: `cpu`, `cuda` or `mps`.
+        dtype: of the products; left out, bfloat16 on CUDA and float32 elsewhere.
+    """
     size = PEAK_SIZE[device]
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    dtype = dtype or (torch.bfloat16 if device == "cuda" else torch.float32)
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best = 0.0
     for _ in range(6):

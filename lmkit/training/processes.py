@@ -53,6 +53,15 @@ class Processes:
         result: T = told[0]
         return result
 
+    def total(self, value: float) -> float:
+        """The sum of a number of each process; all must call it."""
+        if self.world_size == 1:
+            return value
+        others.meet()
+        told: list[Any] = [None] * self.world_size
+        torch.distributed.all_gather_object(told, value)
+        return float(sum(told))
+
     def part(self) -> None:
         """Leave the others in good order, when all of them are done.
 

@@ -73,11 +73,11 @@ class WholeCheckpoints(Trainer):
         final = home / f"checkpoint-{self.state.global_step}"
         with self.totals.paused():
             self._require_finite(model, home)
-            pending = self._pending_losses()
+            pending, kwh = self._of_all()
             told = (
                 self._together(lambda: self._make_room(model, final))
                 or self._together(lambda: self._write_aside(model, trial, final))
-                or self._together(lambda: self._publish(final, pending))
+                or self._together(lambda: self._publish(final, pending, kwh))
             )
             if told is not None:
                 self._give_up(final, f"checkpoint {final.name} could not be written: {told}")
@@ -133,14 +133,14 @@ class WholeCheckpoints(Trainer):
             self._aside = ""
             self.state.best_global_step, self.state.best_model_checkpoint = best
 
-    def _publish(self, final: Path, pending: list[float]) -> None:
+    def _publish(self, final: Path, pending: list[float], kwh: float) -> None:
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(final)
         if self.args.should_save:
             aside = written_aside(final)
             self.state.save_to_json(str(aside / TRAINER_STATE_NAME))
             kept = {"pending_loss": pending, "last_logged": self._globalstep_last_logged}
-            checkpoint.write_run_state(aside, {**self.totals.state(), **kept})
+            checkpoint.write_run_state(aside, {**self.totals.state(kwh), **kept})
             self._last_size = checkpoint.folder_size(aside)
             checkpoint.publish(final, self.run_id)
             checkpoint.rotate(final, self._limit, self.state.best_model_checkpoint, self.run_id)
@@ -164,10 +164,13 @@ class WholeCheckpoints(Trainer):
         state = self.state
         return state.best_metric, state.best_global_step, state.best_model_checkpoint
 
-    def _pending_losses(self) -> list[float]:
-        """The loss summed since the last log line, of each process."""
-        losses: list[float] = self.accelerator.gather(self._tr_loss.detach().reshape(1)).tolist()
-        return losses
+    def _of_all(self) -> tuple[list[float], float]:
+        """The loss summed since the last log line of each process, and the energy of them all."""
+        loss = self._tr_loss.detach().reshape(1)
+        energy = torch.full_like(loss, self.totals.meter.own_kwh())
+        found: Any = self.accelerator.gather(torch.cat([loss, energy]))
+        losses, energies = found.reshape(-1, 2).T.tolist()
+        return losses, sum(energies)
 
     def _init_training_state(self, *args: Any, **kwargs: Any) -> Any:
         made = super()._init_training_state(*args, **kwargs)

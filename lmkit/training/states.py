@@ -27,11 +27,17 @@ class _Incident(_Strict):
     action: str
 
 
+class _Meter(_Strict):
+    wall_seconds: Annotated[float, Field(ge=0)]
+    energy_kwh: Annotated[float, Field(ge=0)]
+
+
 class _RunState(_Strict):
     tokens: Count
     steps: Count
     loss_sum: float
     seconds: float
+    meter: _Meter
     incidents: list[_Incident]
     pending_loss: Annotated[list[float], Field(min_length=1)]
     last_logged: Count

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 
+from lmkit.recipe.cost import CostSection
 from lmkit.training.incidents import Incidents
+from lmkit.training.meter import Meter
 
 
 class Totals:
@@ -22,6 +24,7 @@ class Totals:
         self.loss_sum = 0.0
         self.seconds = 0.0
         self.incidents = Incidents()
+        self.meter = Meter(CostSection())
         self._since: float | None = None
 
     def start(self) -> None:
@@ -60,11 +63,16 @@ class Totals:
         running = 0.0 if self._since is None else time.perf_counter() - self._since
         return self.seconds + running
 
-    def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+    def state(self, kwh: float = 0.0) -> dict[str, Any]:
+        """What a checkpoint keeps.
+
+        Args:
+            kwh: energy of this session, summed over machines.
+        """
         return {
             "tokens": self.tokens, "steps": self.steps, "loss_sum": self.loss_sum,
             "seconds": self.elapsed(), "incidents": self.incidents.found,
+            "meter": self.meter.state(kwh),
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -72,6 +80,7 @@ class Totals:
         self.tokens, self.steps = int(state["tokens"]), int(state["steps"])
         self.loss_sum, self.seconds = float(state["loss_sum"]), float(state["seconds"])
         self.incidents.restore(state["incidents"])
+        self.meter.carry(state["meter"])
 
 
 def peak_memory_mb() -> float:

@@ -262,7 +262,7 @@ class ExactTrainer(GuardedSteps):
 
     def mean_loss(self) -> float:
         """The objective, as a mean over all steps of the run."""
-        rest = fmean(self._pending_losses()) if self.totals.steps > self._counted_to else 0.0
+        rest = fmean(self._of_all()[0]) if self.totals.steps > self._counted_to else 0.0
         made = self.totals.steps - self.totals.incidents.count("skip")
         return (self.totals.loss_sum + rest) / max(made, 1)
 

@@ -52,6 +52,23 @@ def test_operations_are_those_that_torch_counts(name):
     assert reckoned == pytest.approx(counted, rel=0.03)
 
 
+@pytest.mark.parametrize("kept", ["embeddings and two layers", "all but the head"])
+def test_what_does_not_learn_takes_less(kept):
+    model = build("bert")
+    model.tie_weights()
+    for name, parameter in model.named_parameters():
+        deep = "layer.2" in name and kept != "all but the head"
+        parameter.requires_grad_(deep or name.startswith("cls"))
+    with FlopCounterMode(display=False) as forward:
+        outputs = model(input_ids=tokens())
+    with FlopCounterMode(display=False) as backward:
+        outputs.logits.sum().backward()
+    counted = forward.get_total_flops() + backward.get_total_flops()
+    attention = 12 * 3 * 64 * LENGTH * BATCH * LENGTH  # reckoned in whole, below too
+    reckoned = cost.flops_per_token(model, LENGTH) * BATCH * LENGTH
+    assert reckoned - attention <= counted <= reckoned
+
+
 def test_operations_of_a_recurrent_layer():
     """Torch's counter does not look into its fused kernel: four gates of (E + H) x H products."""
     first, second, head = 4 * 64 * (32 + 64), 4 * 64 * (64 + 64), 64 * 200

@@ -77,18 +77,23 @@ def test_a_resume_carries_on(clock):
     first.loss_sum = 0.1 + 0.2
     met = {"step": 1, "kind": "plateau", "action": "warn"}
     first.incidents.add(met)
-    kept = first.state()
+    kept = first.state(kwh=0.5)
+    assert kept.pop("meter")["energy_kwh"] == 0.5
     assert kept == {
         "tokens": 30, "steps": 2, "loss_sum": 0.1 + 0.2, "seconds": 2, "incidents": [met],
     }  # fmt: skip
     second = Totals()
-    second.restore(kept)
+    second.restore(kept | {"meter": {"wall_seconds": 100.0, "energy_kwh": 0.5}})
     second.start()
     clock.now += 4
     second.add_step(5)
     second.add_step(7)
     second.drop_step(7)  # one that could not be made
-    assert second.state() == {
+    state = second.state(kwh=0.25)
+    meter = state.pop("meter")
+    assert meter["energy_kwh"] == 0.75
+    assert meter["wall_seconds"] > 100
+    assert state == {
         "tokens": 35, "steps": 3, "loss_sum": 0.1 + 0.2, "seconds": 6, "incidents": [met],
     }  # fmt: skip
 
