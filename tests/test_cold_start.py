@@ -30,7 +30,8 @@ SURFACE = {
     "finetune": TRAINING,
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
-        "--pseudo-tokens", "--trust-metric-code", "--details", "--slice", "--output", "--json",
+        "--pseudo-tokens", "--contamination", "--contamination-tokens",
+        "--trust-metric-code", "--details", "--slice", "--output", "--json",
         "--quiet",
     },
     "generate": {

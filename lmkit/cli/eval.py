@@ -72,6 +72,19 @@ Slices = Annotated[
         help="Also score the rows of each value of this column; may be given several times.",
     ),
 ]
+Contamination = Annotated[
+    bool,
+    typer.Option(
+        "--contamination",
+        help="Language models: also look for the documents in the run's training data.",
+    ),
+]
+ContaminationTokens = Annotated[
+    int,
+    typer.Option(
+        "--contamination-tokens", metavar="N", min=1, help="Tokens of a run that is looked for."
+    ),
+]
 TrustMetricCode = Annotated[
     bool,
     typer.Option(
@@ -90,6 +103,8 @@ def eval_(
     text_column: TextColumn = None,
     pseudo_perplexity: PseudoPerplexity = False,
     pseudo_tokens: PseudoTokens = 2000,
+    contamination: Contamination = False,
+    contamination_tokens: ContaminationTokens = 13,
     trust_metric_code: TrustMetricCode = False,
     details: Details = None,
     slices: Slices = None,
@@ -109,6 +124,7 @@ def eval_(
         pseudo_tokens=pseudo_tokens if pseudo_perplexity else None,
         output=output,
         as_json=as_json,
+        contamination=contamination_tokens if contamination else None,
         trust_metric_code=trust_metric_code,
         details=details,
         slices=tuple(dict.fromkeys(slices or ())),

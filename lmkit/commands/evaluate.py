@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from lmkit.commands.contaminated import check_contamination, contamination
 from lmkit.commands.output import check_output
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
@@ -56,6 +58,8 @@ class EvalOptions:
     """A file for the JSON object."""
     as_json: bool = False
     """The JSON object on standard output instead of the table."""
+    contamination: int | None = None
+    """Tokens of the runs that are looked for in the training data; left out, none."""
     trust_metric_code: bool = False
     """Whether the code of metrics that the run's recipe names is run."""
     details: str | None = None
@@ -70,21 +74,8 @@ def evaluate(target: str, options: EvalOptions) -> None:
     Raises:
         LmkitError: target, data and options do not fit, or cannot be read.
     """
-    check_output(options.output)
-    if options.details == SHOWN and options.as_json:
-        raise UsageError("--details -: standard output gets the JSON object; name a file")
-    if options.details != SHOWN:
-        check_output(options.details, "--details")
-    changes = {"stride": options.stride, "text_column": options.text_column}
-    subject = open_subject(
-        target, data=options.data, split=options.split, changes=changes,
-        trust_metric_code=options.trust_metric_code,
-    )  # fmt: skip
-    if options.pseudo_tokens is not None and subject.task.options.name != "masked_lm":
-        raise UsageError(
-            f"--pseudo-perplexity: is for masked models; {target} is scored as "
-            f"{subject.task.options.name}, which has a perplexity of its own"
-        )
+    _check(options)
+    subject = _opened(target, options)
     with _progress("scoring") as progress:
         found = evaluate_split(
             subject.task, subject.model, subject.tokenizer, subject.source,
@@ -95,8 +86,47 @@ def evaluate(target: str, options: EvalOptions) -> None:
     found = dataclasses.replace(found, split=subject.split)
     if options.pseudo_tokens is not None:
         found = _with_pseudo_perplexity(found, subject, options)
-    sliced = [one for one in found.details if one.name.startswith(BY_COLUMN)]
     told = {"task": found.task, "model": target, **found.as_json()}
+    lines = [found.table()]
+    if options.contamination is not None:
+        copied = contamination(target, subject, options.contamination, found.units)
+        found = dataclasses.replace(found, details=[*found.details, *copied.details])
+        told["contamination"] = copied.numbers.as_json()
+        lines.append(copied.numbers.line())
+    _tell(found, told, lines, options)
+
+
+def _check(options: EvalOptions) -> None:
+    """See where results are to go, before minutes of work."""
+    check_output(options.output)
+    if options.details == SHOWN and options.as_json:
+        raise UsageError("--details -: standard output gets the JSON object; name a file")
+    if options.details != SHOWN:
+        check_output(options.details, "--details")
+
+
+def _opened(target: str, options: EvalOptions) -> Subject:
+    """What is scored, if it is what the options ask of it."""
+    changes = {"stride": options.stride, "text_column": options.text_column}
+    subject = open_subject(
+        target, data=options.data, split=options.split, changes=changes,
+        trust_metric_code=options.trust_metric_code,
+    )  # fmt: skip
+    if options.pseudo_tokens is not None and subject.task.options.name != "masked_lm":
+        raise UsageError(
+            f"--pseudo-perplexity: is for masked models; {target} is scored as "
+            f"{subject.task.options.name}, which has a perplexity of its own"
+        )
+    if options.contamination is not None:
+        check_contamination(target, subject)
+    return subject
+
+
+def _tell(
+    found: Evaluation, told: dict[str, Any], lines: Sequence[str], options: EvalOptions
+) -> None:
+    """Write the files that are asked for, then the table, or the object, on standard output."""
+    sliced = [one for one in found.details if one.name.startswith(BY_COLUMN)]
     if sliced:
         told["slices"] = [one.as_json() for one in sliced]
     if options.output is not None:
@@ -108,7 +138,7 @@ def evaluate(target: str, options: EvalOptions) -> None:
         text = json.dumps(told, ensure_ascii=False, allow_nan=False)
     else:
         shown = found.details if options.details == SHOWN else sliced
-        text = "\n\n".join([found.table(), *(one.text() for one in shown)])
+        text = "\n\n".join(["\n".join(lines), *(one.text() for one in shown)])
     sys.stdout.write(text + "\n")
 
 

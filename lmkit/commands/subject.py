@@ -189,6 +189,16 @@ def _data(
     return _chosen(splits, split), splits.train
 
 
+def training_data(target: str, options: TaskOptions) -> Source | None:
+    """What the run of a target was trained on; None where it is no run.
+
+    Raises:
+        DataError: the data is not as the recipe says.
+    """
+    recipe = recipe_of(target)
+    return None if recipe is None else _data(recipe, options, data=None, split="train")[1]
+
+
 def _chosen(splits: Splits, name: str | None) -> Source:
     """The split to score."""
     if name is None:
