@@ -6,21 +6,27 @@ import typer
 
 from lmkit.cli.options import Quiet
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, finished or not.")]
+Runs = Annotated[
+    list[str],
+    typer.Argument(metavar="RUN...", help="Run folders, finished or not; several: side by side."),
+]
 Output = Annotated[
     str | None,
     typer.Option(
-        "--output", "-o", metavar="FILE", help="The page (default: report.html in the run folder)."
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The page (default: report.html in the run folder; of several, comparison.html).",
     ),
 ]
 
 
 def report(
-    run: Run,
+    runs: Runs,
     output: Output = None,
     quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
 ) -> None:
     """Write a run as one HTML page that opens without a network: scores, curves, data, origin."""
     from lmkit.commands.report import report
 
-    report(run, output)
+    report(runs, output)

@@ -32,6 +32,7 @@ def compare(targets: Sequence[str], *, as_json: bool) -> None:
     if len(targets) < 2:
         raise UsageError("one run has nothing to be compared with; name two or more")
     found = Comparison([find_run(target) for target in targets])
+    found.require_same_data()
     text = json.dumps(found.as_json(), ensure_ascii=False) if as_json else "\n".join(_told(found))
     sys.stdout.write(text + "\n")
 

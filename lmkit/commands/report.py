@@ -1,35 +1,45 @@
-"""`lmkit report`: a run as one page, at its end and whenever it is asked for."""
+"""`lmkit report`: a run, or several side by side, as one page; at its end and on demand."""
 
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import TemplateError
 
 from lmkit.commands.output import check_output
 from lmkit.errors import LmkitError
+from lmkit.reports.comparison import Comparison
+from lmkit.reports.comparison_page import render_comparison
 from lmkit.reports.facts import RunFacts
-from lmkit.reports.page import render
+from lmkit.reports.run_page import render
 from lmkit.run_folder import RunFolder, find_run, write_text
+
+TOGETHER = "comparison.html"
+"""The page of several runs, in the working directory."""
 
 logger = logging.getLogger(__name__)
 
 
-def report(target: str, output: str | None) -> None:
-    """Write the page of a run, finished or not, and tell where.
+def report(targets: Sequence[str], output: str | None) -> None:
+    """Write the page of a run or of several, finished or not, and tell where.
 
     Args:
-        target: a run folder.
-        output: the file; None: `report.html` of the run folder.
+        targets: run folders.
+        output: the file; None: `report.html` of the one run folder, `comparison.html` here of more.
 
     Raises:
-        RunFolderError: it is no run, or cannot be read or written.
-        UsageError: the output is a folder, or lies in none.
+        RunFolderError: one is no run, or cannot be read or written.
+        UsageError: the output is a folder, or lies in none; a run is named twice.
     """
     check_output(output)
-    run = find_run(target)
-    path = run.report if output is None else Path(output)
-    write_text(path, render(RunFacts.of(run)))
+    runs = [find_run(target) for target in targets]
+    if len(runs) == 1:
+        path, page = runs[0].report, render(RunFacts.of(runs[0]))
+    else:
+        path, page = Path(TOGETHER), render_comparison(Comparison(runs))
+    path = path if output is None else Path(output)
+    write_text(path, page)
     sys.stdout.write(f"{path}\n")
 
 

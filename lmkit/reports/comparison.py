@@ -38,14 +38,13 @@ class Against:
 
 
 class Comparison:
-    """Two or more finished runs of one task, scored on the same data."""
+    """Two or more runs. What tells of scores may be asked once `require_same_data` was."""
 
     def __init__(self, folders: Sequence[RunFolder]) -> None:
-        """Read the runs and hold them against one another.
+        """Read the runs.
 
         Raises:
-            UsageError: there are fewer than two, one is not finished or has no scores, or they
-                are of different tasks or were scored on different data; each is named.
+            UsageError: one is named twice.
             RunFolderError: one cannot be read.
         """
         self.folders = list(folders)
@@ -57,13 +56,18 @@ class Comparison:
             run.name if unlike else str(folder.path)
             for run, folder in zip(self.runs, self.folders, strict=True)
         ]
-        self._check()
         main = self.runs[0].of_summary("main")
         self.main = str(main.get("metric") or self.runs[0].of_summary("against_baselines").get(
             "metric", "loss"))  # fmt: skip
         self.greater_is_better = bool(main.get("greater_is_better", self.main != "loss"))
 
-    def _check(self) -> None:
+    def require_same_data(self) -> None:
+        """Make sure that the scores may be compared.
+
+        Raises:
+            UsageError: a run is not finished or has no scores, or they are of different tasks or
+                were scored on different data; each is named.
+        """
         for name, run in zip(self.names, self.runs, strict=True):
             if not run.finished:
                 raise UsageError(

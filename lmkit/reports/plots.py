@@ -16,6 +16,7 @@ POINTS = 1500
 """The most points of a series that are drawn: more than a screen has columns."""
 SAMPLED = 10
 """Points of a series that stand in the table below its figure."""
+_FEWEST = 100  # points of a series, however many runs there are
 _MOST = 16  # figures of further numbers
 _WIDE = 100.0  # times the median that make a scale logarithmic
 _FIRST = {
@@ -91,6 +92,31 @@ def curves(log: Log) -> list[Figure]:
     return [one for one in found if one is not None][:_MOST]
 
 
+def overlaid(logs: Mapping[str, Log]) -> list[Figure]:
+    """The curves of several runs, each in one figure with the others'.
+
+    Args:
+        logs: by the name of the run.
+    """
+    parts = {
+        "Training loss": ("training", "loss"),
+        **{title: ("training", key) for key, title in _FIRST.items()},
+        "Validation loss": ("evaluation", "loss"),
+    }
+    parts |= {
+        f"Validation: {key}": ("evaluation", key)
+        for log in logs.values()
+        for key in log.evaluation
+        if key != "loss"
+    }
+    found = []
+    for title, (kind, key) in parts.items():
+        series = {name: getattr(log, kind)[key] for name, log in logs.items()
+                  if key in getattr(log, kind)}  # fmt: skip
+        found.append(_figure(title, series, most=max(_FEWEST, POINTS // len(logs))))
+    return [one for one in found if one is not None][:_MOST]
+
+
 def lines(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Figure | None:
     """A figure of a table whose first column is the axis; None where that holds no numbers."""
     numbers = []
@@ -114,6 +140,7 @@ def _figure(
     axis: str = "step",
     *,
     scaled: bool = True,
+    most: int = POINTS,
 ) -> Figure | None:
     """The figure of series as they were measured; None where no value is finite."""
     whole = {name: one for name, one in series.items() if one.unknown < len(one.values)}
@@ -121,14 +148,14 @@ def _figure(
         return None
     finite = np.concatenate([one.values[np.isfinite(one.values)] for one in whole.values()])
     steep = finite.min() > 0 and finite.max() > _WIDE * np.median(finite)
-    told = [_told(name, one, axis) for name, one in series.items()]
+    told = [_told(name, one, axis, most) for name, one in series.items()]
     if scaled and steep:
         told.append("The scale is logarithmic.")
-    thinned = {name: thin(one, POINTS) for name, one in whole.items()}
+    thinned = {name: thin(one, most) for name, one in whole.items()}
     return Figure(title, thinned, " ".join(told), axis, bool(scaled and steep))
 
 
-def _told(name: str, series: Series, axis: str) -> str:
+def _told(name: str, series: Series, axis: str, most: int) -> str:
     """A series in words: its ends, its extremes, how it was thinned, what is left out."""
     finite = np.flatnonzero(np.isfinite(series.values))
     if not len(finite):
@@ -143,9 +170,9 @@ def _told(name: str, series: Series, axis: str) -> str:
     if len(values) > 1:
         text += f" to {at(-1)}; lowest {at(low)}, highest {at(high)}"
     text += "."
-    if len(values) > POINTS:
+    if len(values) > most:
         text += (
-            f" Drawn are {POINTS:,} of {len(values):,} points: the lowest and the highest of each "
+            f" Drawn are {most:,} of {len(values):,} points: the lowest and the highest of each "
             "stretch, so that every spike stays."
         )
     if series.unknown:

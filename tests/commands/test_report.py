@@ -21,6 +21,11 @@ def test_a_run_leaves_its_page(cli, small_recipe: Path) -> None:
     assert Path("run/report.html").read_text() == page
     assert cli("report", "run", "-o", "elsewhere.html").out == "elsewhere.html\n"
     assert Path("elsewhere.html").read_text() == page
+    assert cli("pretrain", small_recipe, "-o", "b", "--set", "train.max_steps=2").code == 0
+    assert cli("report", "run", "b").out == "comparison.html\n"
+    both = Path("comparison.html").read_text()
+    assert "run is better than b on this data: loss" in both
+    assert "train.max_steps" in both
     manifest = json.loads(Path("run/manifest.json").read_text())
     Path("run/manifest.json").write_text(json.dumps(manifest | {"status": "running"}))
     Path("run/summary.json").unlink()

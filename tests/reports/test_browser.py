@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lmkit.reports.facts import RunFacts
-from lmkit.reports.page import render
+from lmkit.reports.run_page import render
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

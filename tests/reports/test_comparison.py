@@ -3,48 +3,11 @@
 import json
 from typing import Any
 
-import numpy as np
 import pytest
 
 from lmkit.errors import UsageError
-from lmkit.evaluation.kept_rows import pack
-from lmkit.evaluation.paired import row_units, values
 from lmkit.reports.comparison import Comparison
 from lmkit.run_folder import RunFolder
-
-DATA = {"test": {"sha256": "ab12" * 16, "files": [{"path": "test.csv"}]}}
-
-
-@pytest.fixture
-def scored(made_run):
-    """`scored(name, right, ...)`: a run that is right about so many of 100 rows."""
-
-    def make(name: str, right: int, rows: int = 100, **given: Any) -> RunFolder:
-        gold = np.arange(rows) % 2
-        told = np.where(np.arange(rows) < right, gold, 1 - gold)
-        nll = np.where(np.arange(rows) < right, 0.1, 2.0)
-        units = row_units({
-            "nll": nll.tolist(), "count": [given.get("items", 1)] * rows,
-            "gold": gold.tolist(), "predicted": told.tolist(),
-        })  # fmt: skip
-        task = given.get("task", "classification")
-        run = made_run(
-            name=name,
-            recipe=given.get("recipe", "task: {labels: [a, b]}\ntrain: {seed: 1}\n"),
-            summary={
-                "task": task, "model": "bert", "split": "test", "step": 1,
-                "metrics": values(units, 2), "intervals": {"accuracy": [0.1, 0.9]},
-                "per_class": {"a": {}, "b": {}}, "train": {"steps": right, "tokens": 7},
-                "main": {"metric": given.get("main", "accuracy"),
-                         "greater_is_better": given.get("main", "accuracy") != "loss"},
-            },
-            manifest={"status": given.get("status", "finished"), "data": given.get("data", DATA),
-                      "tokenizer": {"sha256": given.get("tokenizer", "t")}},
-        )  # fmt: skip
-        run.rows.write_bytes(pack(units) or b"")
-        return run
-
-    return make
 
 
 def test_a_clear_difference_is_told_in_either_order(scored) -> None:
@@ -84,11 +47,15 @@ def test_recipes_and_cost_are_told_where_they_differ(scored) -> None:
     json.dumps(told, allow_nan=False)
 
 
+def pair(scored, data: Any) -> Comparison:
+    return Comparison([scored(f"a{data}", 50), scored(f"b{data}", 50, data=data)])
+
+
 def test_other_data_are_refused_by_name(scored) -> None:
     other = {"test": {"sha256": "cd34" * 16, "files": [{"path": "other.csv"}]}}
     for data in (other, {}, None):
         with pytest.raises(UsageError, match="not scored on the same data") as caught:
-            Comparison([scored(f"a{data}", 50), scored(f"b{data}", 50, data=data)])
+            pair(scored, data).require_same_data()
         assert "test.csv, SHA-256 ab12ab12ab12" in str(caught.value)
     assert "of which the manifest does not tell the content" in str(caught.value)
 
@@ -101,11 +68,11 @@ def test_what_has_no_scores_of_its_own_is_refused(scored) -> None:
         (whole, "named twice"),
     ):
         with pytest.raises(UsageError, match=told):
-            Comparison([whole, other])
+            Comparison([whole, other]).require_same_data()
     bare = scored("bare", 50)
     bare.summary.write_text('{"task": "classification", "metrics": {}}')
     with pytest.raises(UsageError, match="bare: this run was scored on nothing"):
-        Comparison([whole, bare])
+        Comparison([whole, bare]).require_same_data()
 
 
 def test_without_rows_there_is_no_verdict(scored) -> None:

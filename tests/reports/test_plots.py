@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lmkit.reports.plots import POINTS, curves, lines
+from lmkit.reports.plots import POINTS, curves, lines, overlaid
 from lmkit.reports.rows import Log, Series
 
 
@@ -67,3 +67,22 @@ def test_a_table_of_numbers_is_a_figure() -> None:
     assert figure.axis == "confidence"
     assert lines("Words", ["word", "rows"], [["the", 3]]) is None
     assert lines("Nothing", [], []) is None
+
+
+def test_runs_lie_over_one_another() -> None:
+    long = series(*np.linspace(2, 1, 2 * POINTS))
+    found = overlaid(
+        {
+            "a": Log(training={"loss": long}, evaluation={"loss": series(3, 2)}),
+            "b": Log(training={"loss": series(5, 4), "grad_norm": series(1)}),
+            "c": Log(evaluation={"accuracy": series(0.5)}),
+        }
+    )
+    assert [(one.title, list(one.series)) for one in found] == [
+        ("Training loss", ["a", "b"]),
+        ("Gradient norm", ["b"]),
+        ("Validation loss", ["a"]),
+        ("Validation: accuracy", ["c"]),
+    ]
+    assert len(found[0].series["a"].values) <= POINTS // 3
+    assert "Drawn are 500 of 3,000 points" in found[0].text
