@@ -73,7 +73,10 @@ Penalty = Annotated[
     ),
 ]
 BatchSize = Annotated[
-    int, typer.Option("--batch-size", metavar="N", help="Texts written side by side.")
+    int | None,
+    typer.Option(
+        "--batch-size", metavar="N", help="Texts written side by side (default: as memory allows)."
+    ),
 ]
 
 
@@ -93,7 +96,7 @@ def generate(
     num_beams: Beams = 1,
     stop: Stop = None,
     repetition_penalty: Penalty = None,
-    batch_size: BatchSize = 32,
+    batch_size: BatchSize = None,
     as_json: Json = False,
     quiet: Quiet = False,  # noqa: ARG001 - its callback acts
 ) -> None:

@@ -28,6 +28,7 @@ from lmkit.data.stream_examples import StreamExamples
 from lmkit.errors import CheckpointError, MemoryShortError
 from lmkit.evaluation.scoring import score
 from lmkit.models import in_parts
+from lmkit.models.memory import out_of_memory
 from lmkit.recipe.sections import Recipe
 from lmkit.recipe.train import TrainSection
 from lmkit.run_folder import RunFolder
@@ -40,7 +41,6 @@ from lmkit.training.guard import (
     DivergedError,
     GuardSettings,
     MicroBatchTooLargeError,
-    out_of_memory,
 )
 from lmkit.training.memory import keep_freed_memory
 from lmkit.training.meter import Meter

@@ -1,6 +1,6 @@
 """Which continuations are written side by side: those of like length, so that little is padded."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lmkit.generation.continuation import Continuation
 
-WINDOW = 16  # batches whose prompts are sorted together
+WINDOW = 4  # batches whose prompts are sorted together
 
 ItemT = TypeVar("ItemT")
 
@@ -22,19 +22,29 @@ def windows(items: Iterable[ItemT], size: int) -> Iterator[list[ItemT]]:
 
 
 def batches(
-    rows: Sequence[Continuation], size: int, *, one_length: bool
+    rows: Sequence[Continuation],
+    size: Callable[[Continuation], int],
+    *,
+    one_length: bool,
+    together: int = 1,
 ) -> Iterator[list[Continuation]]:
-    """Batches of at most `size`, the longest prompts first: what does not fit fails at once.
+    """Batches about as large as each other, the longest prompts first: what fails, fails at once.
 
     Args:
         rows: in any order; equally long prompts stay in theirs.
-        size: continuations of a batch, at least 1.
+        size: how many rows no longer than this one a batch may have, a multiple of `together`;
+            asked before each batch.
         one_length: never put prompts of different lengths together.
+        together: rows that stand one behind the other, and are never parted.
     """
     ordered = sorted(rows, key=_length, reverse=True)
     groups = [list(group) for _, group in groupby(ordered, _length)] if one_length else [ordered]
     for group in groups:
-        yield from windows(group, size)
+        while group:
+            left = -(-len(group) // size(group[0]))  # batches
+            share = -(-len(group) // (left * together)) * together
+            yield group[:share]
+            group = group[share:]
 
 
 def left_padded(prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:

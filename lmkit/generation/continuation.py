@@ -57,6 +57,12 @@ class Continuation:
         if self.finish is not None or len(self.tokens) >= self.limit:
             self.end()
 
+    def restart(self) -> None:
+        """Forget all tokens: the text is to be written once more."""
+        self.tokens.clear()
+        self.finish = None
+        self.text.restart()
+
     def end(self) -> None:
         """No token follows; without a reason of its own the limit is the reason."""
         self.text.close()
@@ -88,9 +94,14 @@ class TextStream:
         self.tokenizer = tokenizer
         self.stops = stops
         self.on_text = on_text
+        self._context = list(context[-CONTEXT:])
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin once more, behind the prompt."""
         self.text = ""
         self.stopped = False
-        self._ids = list(context[-CONTEXT:])
+        self._ids = list(self._context)
         self._start, self._read = 0, len(self._ids)  # decoded from, and already turned to text
         self._given = 0  # characters that `on_text` has had
 

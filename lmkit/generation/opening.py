@@ -14,6 +14,7 @@ from transformers import (
 from lmkit.data.tokenizer import load_tokenizer
 from lmkit.errors import ModelError
 from lmkit.models.loading import load_for_inference, open_config
+from lmkit.models.output_layer import sort_output_layer
 from lmkit.run_folder import model_folder
 
 # What a class of transformers is told by, what it does instead of writing, and who serves it.
@@ -37,7 +38,9 @@ def open_for_writing(target: str) -> tuple[PreTrainedModel, PreTrainedTokenizerB
     config = open_config(target)
     auto_class = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     _check(target, config, auto_class)
-    return load_for_inference(target, auto_class), load_tokenizer(model_folder(target))
+    model = load_for_inference(target, auto_class)
+    sort_output_layer(model)
+    return model, load_tokenizer(model_folder(target))
 
 
 def _check(target: str, config: PreTrainedConfig, auto_class: Any) -> None:

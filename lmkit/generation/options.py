@@ -32,8 +32,8 @@ class GenerationOptions:
     """The seed of sampling, in [0, 2**64); None draws one."""
     stop: tuple[str, ...] = ()
     """A continuation ends before the first of these strings."""
-    batch_size: int = 32
-    """Continuations written side by side."""
+    batch_size: int | None = None
+    """Continuations written side by side; None: as many as memory holds and pay."""
 
     def __post_init__(self) -> None:
         if problems := [*self._out_of_range(), *self._conflicts()]:
@@ -65,7 +65,12 @@ class GenerationOptions:
             ),
             ("--num-beams", self.num_beams, self.num_beams >= 1, "at least 1"),
             ("--seed", self.seed, self.seed is None or 0 <= self.seed < SEEDS, "0 to 2**64 - 1"),
-            ("--batch-size", self.batch_size, self.batch_size >= 1, "at least 1"),
+            (
+                "--batch-size",
+                self.batch_size,
+                self.batch_size is None or self.batch_size >= 1,
+                "at least 1",
+            ),
             ("--stop", "''", "" not in self.stop, "a string that is not empty"),
         )
         return [

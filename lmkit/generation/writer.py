@@ -17,13 +17,13 @@ from lmkit.errors import ModelError, UsageError
 from lmkit.generation.batching import WINDOW, batches, windows
 from lmkit.generation.continuation import Continuation, Finish, OnText, TextStream
 from lmkit.generation.decoding import CausalDecoder
+from lmkit.generation.fitting import MOST, Fitting
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt
 from lmkit.generation.sampling import Strategy
 from lmkit.generation.searching import Searcher
 from lmkit.models.inspecting import usable_positions
-
-NO_MEMORY = ("not enough memory", "can't allocate memory")  # torch's words where it is a CPU
+from lmkit.models.memory import out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +74,10 @@ class Writer:
         config = model.config if self.seq2seq else model.config.get_text_config()
         self.positions = usable_positions(config)
         self.vocabulary = int(model.config.get_text_config().vocab_size)
+        self._fitting = Fitting(model)
+        self._bound = options.batch_size or MOST[model.device.type]
+        self._window = max(1, WINDOW * self._bound // options.num_return_sequences)
+        self._together = options.num_return_sequences if options.num_beams > 1 else 1
         self.engine: CausalDecoder | Searcher
         if options.num_beams == 1 and CausalDecoder.serves(model):
             self.engine = CausalDecoder(model, self.strategy, self.ends)
@@ -101,12 +105,12 @@ class Writer:
                 finite.
         """
         sequences = self.options.num_return_sequences
-        size = max(1, self.options.batch_size // self.options.num_beams)
-        size *= sequences if self.options.num_beams > 1 else 1
         full = 0
-        for window in windows(prompts, max(1, WINDOW * self.options.batch_size // sequences)):
+        for window in windows(prompts, self._window):
             rows = [row for prompt in window for row in self._rows(prompt, on_text)]
-            for batch in batches(rows, size, one_length=self.engine.one_length):
+            for batch in batches(
+                rows, self._size, one_length=self.engine.one_length, together=self._together
+            ):
                 self._write(batch)
             for place, row in enumerate(rows):
                 prompt = window[place // sequences]
@@ -173,18 +177,38 @@ class Writer:
             )
         return (room, "context") if room < asked else (asked, "length")
 
+    def _size(self, row: Continuation) -> int:
+        """How many rows no longer than this one are written side by side."""
+        size = self._bound
+        if self.options.batch_size is None:
+            size = min(size, self._fitting.most(len(row.ids), row.limit))
+        return max(1, size // self.options.num_beams) * self._together
+
     def _write(self, batch: Sequence[Continuation]) -> None:
+        """Write a batch; in halves where memory does not suffice and the size was left to us."""
         try:
             self.engine.write(batch)
-        except RuntimeError as error:
-            on_cpu = any(words in str(error) for words in NO_MEMORY)
-            if not (on_cpu or isinstance(error, torch.OutOfMemoryError)):
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
                 raise
-            longest = max(len(row.ids) for row in batch)
-            raise UsageError(
-                f"no memory left for a batch of {len(batch)} (longest prompt: {longest} "
-                "tokens); lower --batch-size or --max-new-tokens"
-            ) from error
+            if self.options.batch_size is not None or len(batch) == self._together:
+                longest = max(len(row.ids) for row in batch)
+                raise UsageError(
+                    f"no memory left for a batch of {len(batch)} (longest prompt: {longest} "
+                    "tokens); lower --batch-size or --max-new-tokens"
+                ) from error
+        else:
+            return
+        if self._bound == MOST[self.model.device.type]:
+            logger.warning("no memory left for %d texts side by side; halved", len(batch))
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = max(1, len(batch) // (2 * self._together)) * self._together
+        self._bound = half * self.options.num_beams // self._together
+        for row in batch:
+            row.restart()
+        self._write(batch[:half])
+        self._write(batch[half:])
 
 
 def _settle(options: GenerationOptions, model: PreTrainedModel) -> Strategy:

@@ -257,6 +257,7 @@ def load_for_inference(
     model = open_model(target, auto_class, dtype=dtype)
     model.to(chosen)  # type: ignore[arg-type] # its stub knows no string
     model.train(False)
+    fuse_activations(model)
     return model
 
 

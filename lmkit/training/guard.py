@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from accelerate.utils.memory import should_reduce_batch_size
 from torch import Tensor, nn
 
 from lmkit.errors import GuardStopError
+from lmkit.models.memory import out_of_memory
 from lmkit.training.batches import Examples, Order
 from lmkit.training.culprits import mean_loss, named, score_alone
 from lmkit.training.divergence import DIVERGENCES, Alarm, alarms, is_new
@@ -275,12 +275,6 @@ def marked(loss: Tensor) -> Tensor:
     if loss.requires_grad:
         loss.register_hook(lambda gradient: gradient + value * 0)  # type: ignore[no-untyped-call] # not annotated
     return loss
-
-
-def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice, on whatever device."""
-    known = isinstance(error, Exception) and should_reduce_batch_size(error)
-    return known or isinstance(error, MemoryError | torch.OutOfMemoryError)
 
 
 def incident(step: int, alarm: Alarm, action: str) -> Incident:

@@ -26,7 +26,8 @@ def test_a_window_is_read_only_when_asked_for():
 
 @given(st.lists(st.integers(1, 9)), st.integers(1, 4), st.booleans())
 def test_every_row_is_in_one_batch_of_like_lengths(byte_tokenizer, lengths, size, one_length):
-    made = list(batches(_rows(byte_tokenizer, lengths), size, one_length=one_length))
+    rows = _rows(byte_tokenizer, lengths)
+    made = list(batches(rows, lambda _: size, one_length=one_length))
     keys = [row.key[0] for batch in made for row in batch]
     assert sorted(keys) == list(range(len(lengths)))
     found = [len(row.ids) for batch in made for row in batch]
@@ -36,11 +37,25 @@ def test_every_row_is_in_one_batch_of_like_lengths(byte_tokenizer, lengths, size
         assert all(len({len(row.ids) for row in batch}) == 1 for batch in made)
     else:
         assert len(made) == -(-len(lengths) // size)
+        assert max(map(len, made), default=0) - min(map(len, made), default=0) <= 1
 
 
 def test_equal_lengths_keep_their_order(byte_tokenizer):
-    (batch,) = batches(_rows(byte_tokenizer, [2, 3, 2, 3]), 4, one_length=False)
+    (batch,) = batches(_rows(byte_tokenizer, [2, 3, 2, 3]), lambda _: 4, one_length=False)
     assert [row.key[0] for row in batch] == [1, 3, 0, 2]
+
+
+def test_the_longest_say_how_many_go_with_them(byte_tokenizer):
+    rows = _rows(byte_tokenizer, [2, 8, 2, 2, 8, 2, 2])
+    made = list(batches(rows, lambda row: 16 // len(row.ids), one_length=False))
+    assert [len(batch) for batch in made] == [2, 5]
+
+
+def test_rows_of_one_prompt_stay_together(byte_tokenizer):
+    rows = _rows(byte_tokenizer, [2] * 15)  # five prompts of three rows
+    made = list(batches(rows, lambda _: 12, one_length=False, together=3))
+    assert [len(batch) for batch in made] == [9, 6]
+    assert [row.key[0] for batch in made for row in batch] == list(range(15))
 
 
 def test_padding():

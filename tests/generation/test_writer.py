@@ -7,6 +7,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from lmkit.errors import ModelError, UsageError
+from lmkit.generation import fitting
 from lmkit.generation import writer as writer_module
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt, from_arguments
@@ -19,6 +20,7 @@ BART = {
     "decoder_attention_heads": 4, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48,
     "max_position_embeddings": 16, "decoder_start_token_id": 256,
 }  # fmt: skip
+SHORT = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 TEXTS = ["a", "hello world", "the cat sat", "x" * 20, "ab", "hello again", "", "é"]
 
 
@@ -182,11 +184,54 @@ def test_no_start_token_for_an_empty_prompt_is_told(gpt2, byte_tokenizer, monkey
         _answers(gpt2, byte_tokenizer, [""])
 
 
+def test_where_memory_does_not_suffice_batches_are_halved(
+    gpt2, byte_tokenizer, monkeypatch, caplog
+):
+    expected = _answers(gpt2, byte_tokenizer, seed=3)
+    writer = Writer(gpt2, byte_tokenizer, GenerationOptions(seed=3, max_new_tokens=8))
+    sizes, written = [], writer.engine.write
+
+    def small(rows):
+        sizes.append(len(rows))
+        if len(rows) > 3:
+            for row in rows:  # it fails in the middle
+                row.push(65, frozenset())
+            raise SHORT
+        written(rows)
+
+    monkeypatch.setattr(writer.engine, "write", small)
+    assert list(writer.answers(from_arguments(TEXTS))) == expected
+    assert sizes == [8, 4, 2, 2, 4, 2, 2]
+    assert [record.getMessage() for record in caplog.records] == [
+        "no memory left for 8 texts side by side; halved"
+    ]
+    sizes.clear()
+    assert list(writer.answers(from_arguments(TEXTS))) == expected
+    assert sizes == [2, 2, 2, 2]
+
+
+def test_a_batch_is_as_large_as_memory_allows(gpt2, byte_tokenizer, monkeypatch):
+    writer = Writer(gpt2, byte_tokenizer, GenerationOptions(seed=3, max_new_tokens=8))
+    sizes, written = [], writer.engine.write
+    monkeypatch.setattr(
+        writer.engine, "write", lambda rows: (sizes.append(len(rows)), written(rows))
+    )
+    one = writer._fitting.bytes(20, 8)
+    monkeypatch.setattr(fitting, "free_memory", lambda _: int(4.2 * one / fitting.SHARE))
+    expected = list(writer.answers(from_arguments(TEXTS)))
+    assert sizes == [4, 4]
+    monkeypatch.setattr(fitting, "free_memory", lambda _: 0)
+    sizes.clear()
+    assert list(writer.answers(from_arguments(TEXTS))) == expected
+    assert sizes == [1] * 8
+
+
 @pytest.mark.parametrize(
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+        SHORT,
+        MemoryError(),
     ],
 )
 def test_no_memory_left_names_what_to_lower(gpt2, byte_tokenizer, monkeypatch, error):

@@ -12,7 +12,6 @@ from lmkit.training.guard import (
     DivergedError,
     MicroBatchTooLargeError,
     marked,
-    out_of_memory,
 )
 
 CPU_SHORT = "[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"
@@ -149,20 +148,6 @@ def test_a_mark_changes_no_finite_gradient():
     weight = torch.tensor([1.5, -0.5], requires_grad=True)
     marked((weight**2).sum()).backward()
     assert torch.equal(weight.grad, torch.tensor([3.0, -1.0]))
-
-
-@pytest.mark.parametrize(
-    ("error", "short"),
-    [
-        (MemoryError(), True),
-        (RuntimeError(CPU_SHORT), True),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
-        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
-        (ValueError("out of memory."), False),
-    ],
-)
-def test_what_is_out_of_memory(error, short):
-    assert out_of_memory(error) == short
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError(CPU_SHORT)])
