@@ -10,7 +10,6 @@ from typing import Any
 from accelerate.utils import extract_model_from_parallel
 from safetensors import SafetensorError
 
-from lmkit import __version__
 from lmkit.commands.costs import cost_of, flops_of
 from lmkit.commands.manifest import end_manifest
 from lmkit.commands.report import leave_report
@@ -24,6 +23,7 @@ from lmkit.evaluation.kept_rows import pack
 from lmkit.evaluation.scoring import score
 from lmkit.models.adapting import merge, save_adapter
 from lmkit.models.lstm_config import LSTMConfig
+from lmkit.reports.card import Subject, card
 from lmkit.run_folder import write_bytes, write_json, write_text
 from lmkit.training.checkpoint import tensor_bytes
 from lmkit.training.sharding import state_dict
@@ -147,7 +147,8 @@ def _write_model(session: Session, summary: dict[str, Any]) -> None:
         session.model.save_pretrained(str(aside), state_dict=weights)
         save_tokenizer(session.tokenizer, aside)
         session.task.write_beside(session.model, aside)
-        write_text(aside / "README.md", _card(session, summary))
+        told = card(_subject(session), summary, session.folder.read_manifest())
+        write_text(aside / "README.md", told)
 
 
 @contextmanager
@@ -180,21 +181,21 @@ def _require_room(folder: Path, needed: int) -> None:
         raise OSError(f"no room on the disk: {short}")
 
 
-def _card(session: Session, summary: dict[str, Any]) -> str:
-    """The model card: what it is, what it was trained on, how well it does."""
-    rows = [f"| {name} | {value} |" for name, value in summary["metrics"].items()]
-    table = "\n".join(["| metric | value |", "|---|---|", *rows])
+def _subject(session: Session) -> Subject:
+    """What the model card is about."""
     section = session.recipe.data
-    mixed = "; ".join(entry.label() for entry in section.mixture)
-    data = mixed or section.dataset or section.files("train")
+    data = section.dataset
+    if section.mixture:
+        data = "; ".join(entry.label() for entry in section.mixture)
+    elif data is None:
+        named = section.files("train") or ()
+        data = ", ".join(Path(n).name for n in ([named] if isinstance(named, str) else named))
     own = isinstance(session.model.config, LSTMConfig)
-    opened = "Open it after `import lmkit.models.lstm`.\n\n" if own else ""
-    return (
-        f"---\nlibrary_name: transformers\ntags:\n- lmkit\n- {summary['task']}\n---\n\n"
-        f"# {session.folder.path.name}\n\n"
-        f"A {session.model.config.model_type} model for {summary['task']}, "
-        f"{session.model.num_parameters():,} parameters, trained by lmkit {__version__} for "
-        f"{summary['train']['steps']} steps ({summary['train']['tokens']:,} tokens) on `{data}`."
-        f"\n\n{opened}"
-        f"Scored on its {summary['split']} data:\n\n{table}\n\n{summary.get('definition', '')}\n"
+    return Subject(
+        name=session.folder.path.name,
+        kind=session.model.config.model_type,
+        parameters=session.model.num_parameters(),
+        source=session.recipe.model.source,
+        data=data,
+        opened="Open it after `import lmkit.models.lstm`." if own else "",
     )

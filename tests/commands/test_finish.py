@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from huggingface_hub import ModelCard
 from transformers import AutoModelForCausalLM
 
 from lmkit.commands import finish as ending
@@ -77,8 +78,13 @@ def test_the_test_data_is_scored_where_there_is_some(cli, small_recipe: Path) ->
 def test_the_model_card(cli, small_recipe: Path) -> None:
     summary = json.loads(cli("pretrain", small_recipe, "-o", "run", "--json").out)
     card = Path("run/model/README.md").read_text()
-    assert card.startswith("---\nlibrary_name: transformers\ntags:\n- lmkit\n- causal_lm\n---\n")
-    assert f"| loss | {summary['metrics']['loss']} |" in card
+    told = ModelCard(card).data
+    assert told.library_name == "transformers"
+    assert told.tags == ["lmkit", "causal_lm"]
+    scores = {one.metric_type: one.metric_value for one in told.eval_results}
+    assert scores == summary["metrics"]
+    assert f"| loss | {summary['metrics']['loss']:.4f} |" in card
+    assert "on counting.txt." in card
     parameters = AutoModelForCausalLM.from_pretrained("run/model").num_parameters()
     assert f"{parameters:,} parameters" in card
     assert "Each document is scored by itself" in card
