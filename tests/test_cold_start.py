@@ -30,7 +30,7 @@ SURFACE = {
     "finetune": TRAINING,
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
-        "--pseudo-tokens", "--contamination", "--contamination-tokens",
+        "--pseudo-tokens", "--bias", "--contamination", "--contamination-tokens",
         "--trust-metric-code", "--details", "--slice", "--output", "--json",
         "--quiet",
     },

@@ -72,6 +72,14 @@ Slices = Annotated[
         help="Also score the rows of each value of this column; may be given several times.",
     ),
 ]
+Bias = Annotated[
+    str | None,
+    typer.Option(
+        "--bias",
+        metavar="FILE",
+        help="Language models: score instead sentence pairs (sent_more, sent_less, bias_type).",
+    ),
+]
 Contamination = Annotated[
     bool,
     typer.Option(
@@ -103,6 +111,7 @@ def eval_(
     text_column: TextColumn = None,
     pseudo_perplexity: PseudoPerplexity = False,
     pseudo_tokens: PseudoTokens = 2000,
+    bias: Bias = None,
     contamination: Contamination = False,
     contamination_tokens: ContaminationTokens = 13,
     trust_metric_code: TrustMetricCode = False,
@@ -124,6 +133,7 @@ def eval_(
         pseudo_tokens=pseudo_tokens if pseudo_perplexity else None,
         output=output,
         as_json=as_json,
+        bias=bias,
         contamination=contamination_tokens if contamination else None,
         trust_metric_code=trust_metric_code,
         details=details,

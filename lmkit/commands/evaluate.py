@@ -17,6 +17,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress as Bar
 
+from lmkit.commands.bias import score_pairs
 from lmkit.commands.contaminated import check_contamination, contamination
 from lmkit.commands.output import check_output
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
@@ -58,6 +59,8 @@ class EvalOptions:
     """A file for the JSON object."""
     as_json: bool = False
     """The JSON object on standard output instead of the table."""
+    bias: str | None = None
+    """A file of sentence pairs to score instead of data."""
     contamination: int | None = None
     """Tokens of the runs that are looked for in the training data; left out, none."""
     trust_metric_code: bool = False
@@ -75,6 +78,11 @@ def evaluate(target: str, options: EvalOptions) -> None:
         LmkitError: target, data and options do not fit, or cannot be read.
     """
     _check(options)
+    if options.bias is not None:
+        with _progress("scoring pairs") as progress:
+            pairs = score_pairs(target, options.bias, options.batch_size, progress)
+        _tell(pairs, {"task": pairs.task, "model": target, **pairs.as_json()}, options)
+        return
     subject = _opened(target, options)
     with _progress("scoring") as progress:
         found = evaluate_split(
@@ -87,13 +95,13 @@ def evaluate(target: str, options: EvalOptions) -> None:
     if options.pseudo_tokens is not None:
         found = _with_pseudo_perplexity(found, subject, options)
     told = {"task": found.task, "model": target, **found.as_json()}
-    lines = [found.table()]
+    line = ""
     if options.contamination is not None:
         copied = contamination(target, subject, options.contamination, found.units)
         found = dataclasses.replace(found, details=[*found.details, *copied.details])
         told["contamination"] = copied.numbers.as_json()
-        lines.append(copied.numbers.line())
-    _tell(found, told, lines, options)
+        line = copied.numbers.line()
+    _tell(found, told, options, line)
 
 
 def _check(options: EvalOptions) -> None:
@@ -103,6 +111,14 @@ def _check(options: EvalOptions) -> None:
         raise UsageError("--details -: standard output gets the JSON object; name a file")
     if options.details != SHOWN:
         check_output(options.details, "--details")
+    if options.bias is not None:
+        given = {
+            "--data": options.data, "--split": options.split, "--stride": options.stride,
+            "--text-column": options.text_column, "--slice": options.slices,
+            "--pseudo-perplexity": options.pseudo_tokens, "--contamination": options.contamination,
+        }  # fmt: skip
+        if others := [name for name, value in given.items() if value]:
+            raise UsageError(f"--bias and {others[0]}: pairs are scored by themselves")
 
 
 def _opened(target: str, options: EvalOptions) -> Subject:
@@ -122,10 +138,15 @@ def _opened(target: str, options: EvalOptions) -> Subject:
     return subject
 
 
-def _tell(
-    found: Evaluation, told: dict[str, Any], lines: Sequence[str], options: EvalOptions
-) -> None:
-    """Write the files that are asked for, then the table, or the object, on standard output."""
+def _tell(found: Evaluation, told: dict[str, Any], options: EvalOptions, line: str = "") -> None:
+    """Write the files that are asked for, then the table, or the object, on standard output.
+
+    Args:
+        found: the table and the details.
+        told: the object.
+        options: what is told where.
+        line: what the table is followed by.
+    """
     sliced = [one for one in found.details if one.name.startswith(BY_COLUMN)]
     if sliced:
         told["slices"] = [one.as_json() for one in sliced]
@@ -138,7 +159,7 @@ def _tell(
         text = json.dumps(told, ensure_ascii=False, allow_nan=False)
     else:
         shown = found.details if options.details == SHOWN else sliced
-        text = "\n\n".join(["\n".join(lines), *(one.text() for one in shown)])
+        text = "\n\n".join([f"{found.table()}\n{line}".rstrip(), *(one.text() for one in shown)])
     sys.stdout.write(text + "\n")
 
 

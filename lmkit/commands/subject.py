@@ -78,22 +78,45 @@ def open_subject(
         raise UsageError("--data and --split: a file of one's own has no splits; give one of them")
     target = as_folder(target)
     recipe = recipe_of(target)
-    folder = model_folder(target)
+    model_folder(target)  # is there anything?
     if recipe is None and data is None:
         raise UsageError(
             f"{target}: is no run folder, so it does not say what to score it on; name a file "
             "with --data FILE"
         )
-    options, section = task_and_model(target, recipe)
+    options, _ = task_and_model(target, recipe)
     if options.outside_metrics and not trust_metric_code:
         options = _own_metrics(options)
-    seed = SEED if recipe is None else recipe.train.seed
     task = tasks.build(_changed(options, changes))
     source, train = _data(recipe, task.options, data=data, split=split)
-    tokenizer = load_tokenizer(folder)
-    model = task.build_model(ModelLoader(section), tokenizer)
-    model.to(default_device())  # type: ignore[arg-type] # its stub knows no string
+    model, tokenizer, seed = open_model(target, task)
     return Subject(task, model, tokenizer, source, train, data or source.name, seed)
+
+
+def task_of(target: str) -> Task[Any]:
+    """What a target is for; its model is not opened yet.
+
+    Raises:
+        ModelError: there is no such model, or its head is that of no task.
+    """
+    target = as_folder(target)
+    return tasks.build(task_and_model(target, recipe_of(target))[0])
+
+
+def open_model(
+    target: str, task: Task[Any]
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, int]:
+    """The model of a target with its task's head, its tokenizer, and the seed of its run.
+
+    Raises:
+        LmkitError: it cannot be opened.
+    """
+    target = as_folder(target)
+    recipe = recipe_of(target)
+    tokenizer = load_tokenizer(model_folder(target))
+    model = task.build_model(ModelLoader(task_and_model(target, recipe)[1]), tokenizer)
+    model.to(default_device())  # type: ignore[arg-type] # its stub knows no string
+    return model, tokenizer, SEED if recipe is None else recipe.train.seed
 
 
 def recipe_of(target: str) -> Recipe | None:
