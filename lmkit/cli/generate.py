@@ -34,6 +34,10 @@ OutputFile = Annotated[
     str | None,
     typer.Option("--output", "-o", metavar="FILE", help="Write JSON Lines to this file."),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with the --output of a call that was killed."),
+]
 MaxNewTokens = Annotated[
     int, typer.Option("--max-new-tokens", metavar="N", help="Tokens a text may have.")
 ]
@@ -86,6 +90,7 @@ def generate(
     input_file: Input = None,
     column: Column = None,
     output: OutputFile = None,
+    resume: Resume = False,
     max_new_tokens: MaxNewTokens = 128,
     temperature: Temperature = None,
     top_k: TopK = None,
@@ -126,6 +131,8 @@ def generate(
         raise UsageError("--input and prompts as arguments: give one of the two")
     if column is not None and input_file is None:
         raise UsageError("--column: names a column of --input, which is not given")
+    if resume and output is None:
+        raise UsageError("--resume: goes on with the file that --output names, which is not given")
     given = from_arguments(prompts or ()) if input_file is None else from_file(input_file, column)
 
     from lmkit.commands.generate import generate_lines, generate_text
@@ -133,4 +140,4 @@ def generate(
     if isinstance(given, list) and not as_json and output is None:
         generate_text(target, given, options)
     else:
-        generate_lines(target, given, options, output)
+        generate_lines(target, given, options, output, resume=resume)

@@ -9,16 +9,17 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TextIO
 
 from lmkit.commands.gguf import as_folder
 from lmkit.commands.output import check_output, open_output
 from lmkit.commands.subject import recipe_of
+from lmkit.commands.texts_file import TextsFile, settings_of
 from lmkit.data.chat_template import ChatTemplate
 from lmkit.generation.opening import open_for_writing
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt
-from lmkit.generation.writer import Answer, Writer
+from lmkit.generation.writer import Writer
 
 CHATS = ("chat", "preference")
 """The tasks whose models answer in the turns of a chat template."""
@@ -28,7 +29,12 @@ logger = logging.getLogger(__name__)
 
 
 def generate_lines(
-    target: str, prompts: Iterable[Prompt], options: GenerationOptions, output: str | None
+    target: str,
+    prompts: Iterable[Prompt],
+    options: GenerationOptions,
+    output: str | None,
+    *,
+    resume: bool = False,
 ) -> None:
     """JSON Lines in the order of the prompts: {"index", "prompt", "text"} and the own columns.
 
@@ -39,21 +45,37 @@ def generate_lines(
         prompts: read while writing.
         options: how to write.
         output: the file; None is standard output.
+        resume: go on with that file where an earlier call was killed.
 
     Raises:
         LmkitError: the model, a prompt or the output file cannot be used.
     """
     check_output(output)
-    writer = _writer(target, options)
+    target = as_folder(target)
+    if output is None:
+        writer = _writer(target, options)
+        with open_output(None) as file:
+            _write(writer, prompts, file)
+        return
+    texts = TextsFile(output, options, resume=resume)
+    writer = _writer(target, texts.options)
+    sequences = options.num_return_sequences
+    with texts.open(settings_of(target, writer), sequences) as (file, done):
+        wanted = partial(_rows, sequences=sequences)
+        _write(writer, texts.checked(prompts, done, wanted), file, done)
+
+
+def _write(writer: Writer, prompts: Iterable[Prompt], file: TextIO, done: int = 0) -> None:
+    """A line for each text, behind those of the prompts that are done."""
     start, texts, tokens = time.perf_counter(), 0, 0
     replaced: set[str] = set()
-    with open_output(output) as file:
-        for answer in writer.answers(prompts):
-            replaced |= set(OWN_COLUMNS) & set(answer.prompt.columns)
-            line = json.dumps(_row(answer, options.num_return_sequences > 1), ensure_ascii=False)
-            file.write(line + "\n")
-            texts, tokens = texts + 1, tokens + answer.tokens
-        file.flush()
+    several = writer.options.num_return_sequences > 1
+    for answer in writer.answers(prompts, done=done):
+        replaced |= set(OWN_COLUMNS) & set(answer.prompt.columns)
+        row = _row(answer.prompt, answer.sequence if several else None, answer.text)
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        texts, tokens = texts + 1, tokens + answer.tokens
+    file.flush()
     if replaced:
         logger.warning(
             "columns of the input that were written over: %s", ", ".join(sorted(replaced))
@@ -77,7 +99,7 @@ def generate_text(target: str, prompts: Sequence[Prompt], options: GenerationOpt
     Raises:
         LmkitError: the model or a prompt cannot be used.
     """
-    writer = _writer(target, options)
+    writer = _writer(as_folder(target), options)
     texts = len(prompts) * options.num_return_sequences
     if texts == 1 and options.num_beams == 1 and sys.stdout.isatty():
         if writer.continues:
@@ -96,7 +118,6 @@ def _writer(target: str, options: GenerationOptions) -> Writer:
     Raises:
         LmkitError: the model cannot be used.
     """
-    target = as_folder(target)
     model, tokenizer = open_for_writing(target)
     recipe = recipe_of(target)
     prefix = "" if recipe is None else getattr(recipe.task, "source_prefix", "")
@@ -110,13 +131,20 @@ def _writer(target: str, options: GenerationOptions) -> Writer:
     return Writer(model, tokenizer, options, ask=partial(template.question, system=system))
 
 
-def _row(answer: Answer, several: bool) -> dict[str, Any]:
-    """The object of one line."""
-    row: dict[str, Any] = {"index": answer.prompt.index, "prompt": answer.prompt.text}
-    if several:
-        row["sequence"] = answer.sequence
-    row["text"] = answer.text
-    return row | {key: value for key, value in answer.prompt.columns.items() if key not in row}
+def _row(prompt: Prompt, sequence: int | None, text: str) -> dict[str, Any]:
+    """The object of one line; `sequence` where a prompt has several."""
+    row: dict[str, Any] = {"index": prompt.index, "prompt": prompt.text}
+    if sequence is not None:
+        row["sequence"] = sequence
+    row["text"] = text
+    return row | {key: value for key, value in prompt.columns.items() if key not in row}
+
+
+def _rows(prompt: Prompt, sequences: int) -> list[dict[str, Any]]:
+    """The objects of a prompt's lines, without their texts."""
+    numbers = range(sequences) if sequences > 1 else [None]
+    rows = [_row(prompt, number, "") for number in numbers]
+    return [{key: value for key, value in row.items() if key != "text"} for row in rows]
 
 
 def _show(text: str) -> None:

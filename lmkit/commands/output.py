@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from lmkit.errors import UsageError
 
@@ -29,8 +29,12 @@ def check_output(output: str | None, flag: str = "--output") -> None:
 
 
 @contextmanager
-def open_output(output: str | None) -> Iterator[TextIO]:
+def open_output(output: str | None, *, append: bool = False) -> Iterator[TextIO]:
     """The file to write to, line by line; None is standard output.
+
+    Args:
+        output: its path.
+        append: behind what is there.
 
     Raises:
         UsageError: the file cannot be written.
@@ -40,7 +44,8 @@ def open_output(output: str | None) -> Iterator[TextIO]:
         sys.stdout.flush()
         return
     try:
-        file = Path(output).open("w", encoding="utf-8", buffering=1)  # noqa: SIM115 - yielded below
+        mode: Literal["a", "w"] = "a" if append else "w"
+        file = Path(output).open(mode, encoding="utf-8", buffering=1)  # noqa: SIM115 - yielded below
     except OSError as error:
         raise UsageError(f"--output {output}: cannot be written: {error.strerror}") from error
     with file:

@@ -91,13 +91,16 @@ class Writer:
         """Whether the text goes on with the prompt; else it answers it."""
         return not self.seq2seq and self.ask is None
 
-    def answers(self, prompts: Iterable[Prompt], on_text: OnText | None = None) -> Iterator[Answer]:
+    def answers(
+        self, prompts: Iterable[Prompt], on_text: OnText | None = None, *, done: int = 0
+    ) -> Iterator[Answer]:
         """The texts of all prompts, in the order of the prompts.
 
         Args:
             prompts: read a window at a time.
             on_text: is given the text piece by piece as it is written; for one prompt and one
                 sequence without beams.
+            done: so many of the first prompts are left out, which moves no other to another window.
 
         Raises:
             UsageError: a prompt is too long for the model, or no memory is left for the batch.
@@ -107,13 +110,14 @@ class Writer:
         sequences = self.options.num_return_sequences
         full = 0
         for window in windows(prompts, self._window):
-            rows = [row for prompt in window for row in self._rows(prompt, on_text)]
+            wanted = [prompt for prompt in window if prompt.index >= done]
+            rows = [row for prompt in wanted for row in self._rows(prompt, on_text)]
             for batch in batches(
                 rows, self._size, one_length=self.engine.one_length, together=self._together
             ):
                 self._write(batch)
             for place, row in enumerate(rows):
-                prompt = window[place // sequences]
+                prompt = wanted[place // sequences]
                 assert row.finish is not None
                 full += row.finish == "context"
                 yield Answer(prompt, row.key[1], row.text.text, len(row.tokens), row.finish)

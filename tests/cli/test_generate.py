@@ -17,8 +17,9 @@ def asked(monkeypatch):
     calls = []
 
     def note(name):
-        def command(target, prompts, *rest):
-            calls.append((name, target, [prompt.text for prompt in prompts], *rest))
+        def command(target, prompts, *rest, **more):
+            texts = [prompt.text for prompt in prompts]
+            calls.append((name, target, texts, *rest, *(key for key in more if more[key])))
 
         return command
 
@@ -40,7 +41,7 @@ def test_every_option(cli, asked):
     words = (
         "generate gpt2 p --output o.jsonl --max-new-tokens 5 --temperature 0.5 --top-k 3 "
         "--top-p 0.9 --num-return-sequences 2 --seed 4 --stop a --stop b "
-        "--repetition-penalty 1.1 --batch-size 6 --json --quiet"
+        "--repetition-penalty 1.1 --batch-size 6 --json --quiet --resume"
     )
     assert cli(*words.split()).code == 0
     assert cli("generate", "gpt2", "--greedy", "--num-beams", "3").code == 0
@@ -55,7 +56,7 @@ def test_every_option(cli, asked):
         repetition_penalty=1.1,
         batch_size=6,
     )
-    assert asked[0] == ("lines", "gpt2", ["p"], options, "o.jsonl")
+    assert asked[0] == ("lines", "gpt2", ["p"], options, "o.jsonl", "resume")
     assert asked[1][3] == GenerationOptions(greedy=True, num_beams=3)
 
 
@@ -70,6 +71,7 @@ def test_a_file_gives_json_lines(cli, asked, tmp_path):
     [
         (("p", "--input", "f.txt"), "--input and prompts as arguments: give one of the two"),
         (("p", "--column", "q"), "--column: names a column of --input, which is not given"),
+        (("p", "--resume"), "--resume: goes on with the file that --output names"),
         (("--input", "f.txt"), "--input f.txt: there is no such file"),
         (("p", "--temperature", "-1"), "--temperature: -1.0 is not 0 (greedy) or more"),
         (("p", "--greedy", "--top-k", "5"), "--greedy takes the likeliest token"),

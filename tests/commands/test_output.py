@@ -22,6 +22,14 @@ def test_a_file_is_written_line_by_line(tmp_path):
         assert path.read_text(encoding="utf-8") == "ä\n"
 
 
+def test_a_file_may_be_gone_on_with(tmp_path):
+    path = tmp_path / "o.jsonl"
+    path.write_text("a\n")
+    with open_output(str(path), append=True) as file:
+        file.write("b\n")
+    assert path.read_text() == "a\nb\n"
+
+
 @pytest.mark.parametrize(("name", "says"), [(".", "is a folder"), ("no/o", "no folder no")])
 def test_what_cannot_be_written_is_told_before_the_work(name, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
