@@ -35,9 +35,9 @@ SURFACE = {
         "--quiet",
     },
     "generate": {
-        "--input", "--column", "--output", "--resume", "--max-new-tokens", "--temperature",
-        "--top-k", "--top-p", "--num-return-sequences", "--seed", "--greedy", "--num-beams",
-        "--stop", "--repetition-penalty", "--batch-size", "--json", "--quiet",
+        "--input", "--column", "--output", "--resume", "--chat", "--max-new-tokens",
+        "--temperature", "--top-k", "--top-p", "--num-return-sequences", "--seed", "--greedy",
+        "--num-beams", "--stop", "--repetition-penalty", "--batch-size", "--json", "--quiet",
     },
     "predict": {
         "--input", "--column", "--input-format", "--output", "--format", "--strict",

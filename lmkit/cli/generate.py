@@ -38,8 +38,17 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with the --output of a call that was killed."),
 ]
+Chat = Annotated[
+    bool,
+    typer.Option("--chat", help="Talk with a model that has a chat template; /help tells more."),
+]
 MaxNewTokens = Annotated[
-    int, typer.Option("--max-new-tokens", metavar="N", help="Tokens a text may have.")
+    int | None,
+    typer.Option(
+        "--max-new-tokens",
+        metavar="N",
+        help="Tokens a text may have (default: 128; with --chat 512).",
+    ),
 ]
 Temperature = Annotated[
     float | None,
@@ -91,7 +100,8 @@ def generate(
     column: Column = None,
     output: OutputFile = None,
     resume: Resume = False,
-    max_new_tokens: MaxNewTokens = 128,
+    chat: Chat = False,
+    max_new_tokens: MaxNewTokens = None,
     temperature: Temperature = None,
     top_k: TopK = None,
     top_p: TopP = None,
@@ -109,13 +119,14 @@ def generate(
 
     Prompts given as arguments are answered with text, on a terminal while it is written; `--json`,
     `--input` and `--output` give JSON Lines: {"index", "prompt", "text"} and the input's columns.
+    `--chat` answers message after message, typed or piped, a line each.
     """
     from lmkit.errors import UsageError
     from lmkit.generation.options import GenerationOptions
     from lmkit.generation.prompts import from_arguments, from_file
 
     options = GenerationOptions(
-        max_new_tokens=max_new_tokens,
+        max_new_tokens=max_new_tokens if max_new_tokens is not None else 512 if chat else 128,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
@@ -133,6 +144,21 @@ def generate(
         raise UsageError("--column: names a column of --input, which is not given")
     if resume and output is None:
         raise UsageError("--resume: goes on with the file that --output names, which is not given")
+    if chat:
+        others = {
+            "prompts as arguments": prompts,
+            "--input": input_file,
+            "--output": output,
+            "--json": as_json,
+            "--num-return-sequences": num_return_sequences > 1,
+            "--num-beams": num_beams > 1,
+        }
+        if wrong := [name for name, given in others.items() if given]:
+            raise UsageError(f"--chat answers what is typed or piped; leave out {', '.join(wrong)}")
+        from lmkit.commands.chat import chat as talk
+
+        talk(target, options)
+        return
     given = from_arguments(prompts or ()) if input_file is None else from_file(input_file, column)
 
     from lmkit.commands.generate import generate_lines, generate_text

@@ -45,7 +45,7 @@ def from_arguments(texts: Sequence[str]) -> list[Prompt]:
         Prompt(index, text, f"prompt {index + 1}") for index, text in enumerate(texts or [""])
     ]
     for prompt in prompts:
-        if not _encodable(prompt.text):
+        if not encodable(prompt.text):
             raise UsageError(f"{prompt.origin}: is not valid UTF-8")
     return prompts
 
@@ -139,7 +139,7 @@ def _from_json(index: int, origin: str, line: str, column: str) -> Prompt:
     text = row.pop(column)
     if not isinstance(text, str):
         raise DataError(f"{origin}: column {column!r} holds {json.dumps(text)[:40]}, not a text")
-    if not _encodable(text):
+    if not encodable(text):
         raise DataError(f"{origin}: column {column!r} holds half of a surrogate pair")
     return Prompt(index, text, origin, row)
 
@@ -152,7 +152,7 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
     """Whether a text can be written as UTF-8."""
     try:
         text.encode("utf-8")

@@ -72,6 +72,7 @@ def test_a_file_gives_json_lines(cli, asked, tmp_path):
         (("p", "--input", "f.txt"), "--input and prompts as arguments: give one of the two"),
         (("p", "--column", "q"), "--column: names a column of --input, which is not given"),
         (("p", "--resume"), "--resume: goes on with the file that --output names"),
+        (("p", "--chat", "--json"), "leave out prompts as arguments, --json"),
         (("--input", "f.txt"), "--input f.txt: there is no such file"),
         (("p", "--temperature", "-1"), "--temperature: -1.0 is not 0 (greedy) or more"),
         (("p", "--greedy", "--top-k", "5"), "--greedy takes the likeliest token"),
