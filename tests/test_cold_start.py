@@ -30,7 +30,7 @@ SURFACE = {
     "finetune": TRAINING,
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
-        "--pseudo-tokens", "--bias", "--contamination", "--contamination-tokens",
+        "--pseudo-tokens", "--bias", "--contamination", "--samples", "--words", "--run-tokens",
         "--trust-metric-code", "--details", "--slice", "--output", "--json",
         "--quiet",
     },

@@ -87,10 +87,28 @@ Contamination = Annotated[
         help="Language models: also look for the documents in the run's training data.",
     ),
 ]
-ContaminationTokens = Annotated[
-    int,
+Samples = Annotated[
+    str | None,
     typer.Option(
-        "--contamination-tokens", metavar="N", min=1, help="Tokens of a run that is looked for."
+        "--samples",
+        metavar="FILE",
+        help="Screen instead texts that the model wrote (lmkit generate --output): personal data, "
+        "copies of the run's training data.",
+    ),
+]
+Words = Annotated[
+    str | None,
+    typer.Option(
+        "--words", metavar="FILE", help="With --samples: also words and phrases, one a line."
+    ),
+]
+RunTokens = Annotated[
+    int | None,
+    typer.Option(
+        "--run-tokens",
+        metavar="N",
+        min=1,
+        help="Tokens in a row that are looked for in training data (default: 13, samples: 50).",
     ),
 ]
 TrustMetricCode = Annotated[
@@ -113,7 +131,9 @@ def eval_(
     pseudo_tokens: PseudoTokens = 2000,
     bias: Bias = None,
     contamination: Contamination = False,
-    contamination_tokens: ContaminationTokens = 13,
+    samples: Samples = None,
+    words: Words = None,
+    run_tokens: RunTokens = None,
     trust_metric_code: TrustMetricCode = False,
     details: Details = None,
     slices: Slices = None,
@@ -134,7 +154,10 @@ def eval_(
         output=output,
         as_json=as_json,
         bias=bias,
-        contamination=contamination_tokens if contamination else None,
+        samples=samples,
+        words=words,
+        contamination=contamination,
+        run_tokens=run_tokens,
         trust_metric_code=trust_metric_code,
         details=details,
         slices=tuple(dict.fromkeys(slices or ())),

@@ -50,7 +50,7 @@ def contamination(target: str, subject: Subject, size: int, units: Any) -> Found
     column = task.options.text_column
     scored = tokenize_corpus(subject.source, tokenizer, text_column=column)
     runs = RunsOfTokens(scored, size)
-    for part in _parts(train):
+    for part in training_parts(train):
         runs.look_through(tokenize_corpus(part, tokenizer, text_column=column).tokens)
     found = runs.found()
     numbers = Contamination(
@@ -92,7 +92,7 @@ def check_contamination(target: str, subject: Subject) -> Source:
     return train
 
 
-def _parts(train: Source) -> tuple[Source, ...]:
+def training_parts(train: Source) -> tuple[Source, ...]:
     """What is tokenized by itself: parts of a mixture, shards of a stream."""
     if isinstance(train, Stream):
         return tuple(shard for shard in train.shards if not shard.is_empty())

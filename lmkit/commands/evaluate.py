@@ -20,12 +20,14 @@ from rich.progress import Progress as Bar
 from lmkit.commands.bias import score_pairs
 from lmkit.commands.contaminated import check_contamination, contamination
 from lmkit.commands.output import check_output
+from lmkit.commands.samples import screen_samples
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
 from lmkit.data.pseudo import HiddenTokens
 from lmkit.data.token_cache import tokenize_corpus
 from lmkit.details.scored import BY_COLUMN
 from lmkit.errors import UsageError
+from lmkit.evaluation.contamination import SIZE
 from lmkit.evaluation.detail import details_json
 from lmkit.evaluation.interval import bootstrap_ratio
 from lmkit.evaluation.perplexity import documents, perplexity
@@ -61,8 +63,14 @@ class EvalOptions:
     """The JSON object on standard output instead of the table."""
     bias: str | None = None
     """A file of sentence pairs to score instead of data."""
-    contamination: int | None = None
-    """Tokens of the runs that are looked for in the training data; left out, none."""
+    samples: str | None = None
+    """A file of texts that the model wrote, to screen instead of scoring data."""
+    words: str | None = None
+    """A file of words that are looked for in `samples`."""
+    contamination: bool = False
+    """Whether the documents are looked for in the training data."""
+    run_tokens: int | None = None
+    """Tokens in a row that are looked for there; left out, 13, of samples 50."""
     trust_metric_code: bool = False
     """Whether the code of metrics that the run's recipe names is run."""
     details: str | None = None
@@ -78,10 +86,8 @@ def evaluate(target: str, options: EvalOptions) -> None:
         LmkitError: target, data and options do not fit, or cannot be read.
     """
     _check(options)
-    if options.bias is not None:
-        with _progress("scoring pairs") as progress:
-            pairs = score_pairs(target, options.bias, options.batch_size, progress)
-        _tell(pairs, {"task": pairs.task, "model": target, **pairs.as_json()}, options)
+    if (alone := _without_data(target, options)) is not None:
+        _tell(alone, {"task": alone.task, "model": target, **alone.as_json()}, options)
         return
     subject = _opened(target, options)
     with _progress("scoring") as progress:
@@ -96,12 +102,25 @@ def evaluate(target: str, options: EvalOptions) -> None:
         found = _with_pseudo_perplexity(found, subject, options)
     told = {"task": found.task, "model": target, **found.as_json()}
     line = ""
-    if options.contamination is not None:
-        copied = contamination(target, subject, options.contamination, found.units)
+    if options.contamination:
+        copied = contamination(target, subject, options.run_tokens or SIZE, found.units)
         found = dataclasses.replace(found, details=[*found.details, *copied.details])
         told["contamination"] = copied.numbers.as_json()
         line = copied.numbers.line()
     _tell(found, told, options, line)
+
+
+def _without_data(target: str, options: EvalOptions) -> Evaluation | None:
+    """What is asked instead of a score on data."""
+    if options.bias is not None:
+        with _progress("scoring pairs") as progress:
+            return score_pairs(target, options.bias, options.batch_size, progress)
+    if options.samples is not None:
+        return screen_samples(
+            target, options.samples, words=options.words, text_column=options.text_column,
+            size=options.run_tokens,
+        )  # fmt: skip
+    return None
 
 
 def _check(options: EvalOptions) -> None:
@@ -111,14 +130,19 @@ def _check(options: EvalOptions) -> None:
         raise UsageError("--details -: standard output gets the JSON object; name a file")
     if options.details != SHOWN:
         check_output(options.details, "--details")
-    if options.bias is not None:
-        given = {
-            "--data": options.data, "--split": options.split, "--stride": options.stride,
-            "--text-column": options.text_column, "--slice": options.slices,
-            "--pseudo-perplexity": options.pseudo_tokens, "--contamination": options.contamination,
-        }  # fmt: skip
-        if others := [name for name, value in given.items() if value]:
-            raise UsageError(f"--bias and {others[0]}: pairs are scored by themselves")
+    if options.words is not None and options.samples is None:
+        raise UsageError("--words: is for --samples FILE, which is not given")
+    asked = {"--bias": options.bias, "--samples": options.samples}
+    alone = next((name for name, value in asked.items() if value is not None), None)
+    given = {
+        **asked, "--data": options.data, "--split": options.split, "--stride": options.stride,
+        "--slice": options.slices, "--pseudo-perplexity": options.pseudo_tokens,
+        "--contamination": options.contamination,
+        "--text-column": options.text_column if options.samples is None else None,
+    }  # fmt: skip
+    others = [name for name, value in given.items() if value and name != alone]
+    if alone is not None and others:
+        raise UsageError(f"{alone} and {others[0]}: what {alone} names is looked at by itself")
 
 
 def _opened(target: str, options: EvalOptions) -> Subject:
@@ -133,7 +157,7 @@ def _opened(target: str, options: EvalOptions) -> Subject:
             f"--pseudo-perplexity: is for masked models; {target} is scored as "
             f"{subject.task.options.name}, which has a perplexity of its own"
         )
-    if options.contamination is not None:
+    if options.contamination:
         check_contamination(target, subject)
     return subject
 

@@ -58,6 +58,8 @@ class Scored:
     ) -> list[Detail]:
         """The measures by quarters of the length, and by each column that was asked for.
 
+        Where all are equally long, there is nothing to tell of the length.
+
         Args:
             lengths: of the N units.
             measures: of the N units.
@@ -67,7 +69,7 @@ class Scored:
             further: see `sliced`.
         """
         asked: list[tuple[str, str, Groups]] = []
-        if len(np.asarray(lengths)):
+        if len(np.unique(lengths)) > 1:
             asked.append(("by_length", f"By length in {length}", by_quantile(lengths)))
         for name, groups in self.columns.items():
             own = groups if places is None else groups.taken(places)

@@ -78,7 +78,10 @@ def test_a_masked_model(cli, tiny_bert_folder, tiny_bert, tiny_bert_tokenizer, f
 
 def test_what_does_not_fit(cli, tiny_gpt2_folder, classifier, file):
     for arguments, told in (
-        ((tiny_gpt2_folder, "--bias", file, "--data", file), "--bias and --data: pairs are sc"),
+        (
+            (tiny_gpt2_folder, "--bias", file, "--data", file),
+            "--bias and --data: what --bias names is looked at",
+        ),
         ((classifier, "--bias", file), "--bias: is for language models"),
         ((tiny_gpt2_folder, "--bias", "absent.csv"), "absent.csv"),
     ):

@@ -49,7 +49,7 @@ def test_planted_lines_are_found(cli, run, tmp_path):
     assert text.strip() in lines.replace("\n", " ")
     assert tokens == found + 12
     assert [row[:2] for row in by_name["by_contamination"]] == [["clean", 2], ["contaminated", 1]]
-    shown = cli("eval", folder, "--contamination", "--contamination-tokens", "500").out
+    shown = cli("eval", folder, "--contamination", "--run-tokens", "500").out
     assert "contamination: no document has 500 tokens" in shown
     own = cli("eval", folder, "--data", "test.jsonl", "--contamination", "--json")
     assert json.loads(own.out)["contamination"] == told

@@ -68,7 +68,7 @@ def test_the_test_data_is_scored_where_there_is_some(cli, small_recipe: Path) ->
     assert (kept["task"], kept["split"]) == ("causal_lm", "test")
     assert cli("eval", "run", "--details", "told.json", "--quiet").code == 0
     told = json.loads(Path("told.json").read_text())
-    names = ["loss_by_position", "by_length", "most_surprising"]
+    names = ["loss_by_position", "most_surprising"]
     assert [one["name"] for one in kept["details"]] == names
     assert [one["name"] for one in told["details"]] == names
     other = json.loads(cli("eval", "run", "--split", "validation", "--json").out)
