@@ -102,7 +102,7 @@ def _evaluation(session: Session) -> Evaluation | None:
         batch_size=session.recipe.train.per_device_eval_batch_size,
         seed=session.recipe.train.seed, train=session.splits.train,
         rank=session.processes.rank, world_size=session.processes.world_size,
-        detailed=session.processes.rank == 0,
+        detailed=session.processes.rank == 0, kept=session.processes.rank == 0,
     )  # fmt: skip
 
 

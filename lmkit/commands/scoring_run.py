@@ -46,7 +46,7 @@ class Evaluation:
     main: tuple[str, bool] = ("loss", False)
     """The metric that decides, and whether a larger one is better."""
     units: Units = field(default_factory=dict)
-    """What each scored unit adds to the metrics; no part of the summary."""
+    """What each scored unit adds to the metrics, where it is kept; no part of the summary."""
     verdict: Verdict | None = None
     """Whether the best baseline is beaten; None where none has the task's main metric."""
     details: Sequence[Detail] = ()
@@ -103,6 +103,7 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
     world_size: int = 1,
     progress: Progress | None = None,
     detailed: bool = False,
+    kept: bool = False,
     columns: Sequence[str] = (),
 ) -> Evaluation:
     """Metrics, intervals and baselines of a model on one split.
@@ -119,6 +120,7 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         world_size: how many processes share the rows; each gets the whole result.
         progress: called with (rows done, rows to do) of this process.
         detailed: whether details are made too.
+        kept: whether what each row gave is kept, for comparisons.
         columns: of the data, by whose values the details are sliced.
 
     Raises:
@@ -151,7 +153,7 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         definition=task.definition(),
         per_class=task.per_class(rows),
         main=(main, greater),
-        units=task.units(rows),
+        units=task.units(rows) if kept else {},
         verdict=verdict(main, greater, metrics, intervals, baselines),
         details=details,
     )

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from lmkit.evaluation.interval import Interval, bootstrap
+from lmkit.evaluation.paired import Units, redrawn
 
 
 def correlations(found: ArrayLike, wanted: ArrayLike) -> dict[str, float]:
@@ -40,6 +41,12 @@ def correlation_intervals(found: ArrayLike, wanted: ArrayLike, seed: int) -> dic
     low, high = bootstrap(statistic, len(a), seed)
     ends = {name: (float(low[i]), float(high[i])) for i, name in enumerate(names)}
     return {name: pair for name, pair in ends.items() if np.isfinite(pair).all()}
+
+
+def correlation_units(found: ArrayLike, wanted: ArrayLike) -> Units:
+    """For paired comparisons: both correlations, and those of the draws of pairs."""
+    a, b = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
+    return redrawn(lambda drawn: correlations(a[drawn], b[drawn]), len(a))
 
 
 def settle_ties(cosines: ArrayLike, keys: ArrayLike) -> NDArray[np.float64]:

@@ -3,8 +3,10 @@
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lmkit.evaluation.paired import Units
 
@@ -31,5 +33,10 @@ def unpack(path: Path) -> Units | None:
             units = {name: np.asarray(arrays[name]) for name in arrays.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
         return None
-    pairs = all(one.ndim == 2 and len(one) == 2 for one in units.values())
-    return units if pairs and all(one.dtype.kind in "if" for one in units.values()) else None
+    return units if all(_is_sound(one) for one in units.values()) else None
+
+
+def _is_sound(one: NDArray[Any]) -> bool:
+    """Whether an array has one of the shapes of `Units`, and holds numbers."""
+    shaped = one.ndim == 1 or (one.ndim == 2 and len(one) == 2)
+    return bool(shaped and one.size and one.dtype.kind in "if")

@@ -22,6 +22,10 @@ from lmkit.evaluation.tallies import Tallies, figures, matthews
 CLASSES = "classes"
 """The units that hold the true and the predicted class of each row."""
 RESAMPLES = 2000
+REDRAWN = 1000
+"""S: draws whose metrics a run keeps."""
+SEED = 0
+"""Of the draws that a run keeps: the same for all, so that two runs can be paired."""
 LEVEL = 0.05
 """A difference is shown where its p-value is lower and its interval leaves out 0."""
 BOOTSTRAP, MCNEMAR = "paired bootstrap", "exact McNemar test"
@@ -31,7 +35,9 @@ Floats = NDArray[np.float64]
 Units = dict[str, NDArray[Any]]
 """By metric (2, N): what each unit adds above and below the line of the ratio that the metric is.
 
-Under CLASSES the true and the predicted class of each row.
+Of a metric that is no ratio of sums (1 + S,): its value, then that of S draws of the units, which
+are the same draws for every model of as many units. Under CLASSES the true and the predicted class
+of each row.
 """
 
 
@@ -61,16 +67,39 @@ class Difference:
 
 
 def row_units(rows: Mapping[str, Sequence[Any]]) -> Units:
-    """The units of independent rows: `loss`, and `accuracy` where one class is predicted.
+    """The units of independent rows: `loss`, and what follows from what is predicted.
 
     Args:
-        rows: (N,) each: `nll` and `count`; maybe `gold` and `predicted`.
+        rows: (N,) each: `nll` and `count`; maybe `gold` and `predicted`, which are classes, numbers
+            (whose squared difference `nll` is) or, (N, C), whether a row has each of the classes.
     """
     found: Units = {"loss": np.asarray([rows["nll"], rows["count"]], float)}
     pair = [np.asarray(rows[key]) for key in ("gold", "predicted") if key in rows]
-    if len(pair) == 2 and all(one.ndim == 1 and one.dtype.kind == "i" for one in pair):
+    kinds = {(one.ndim, one.dtype.kind) for one in pair}
+    if kinds == {(1, "i")}:
         found |= {CLASSES: np.stack(pair), "accuracy": shares(pair[0] == pair[1])}
+    elif kinds == {(1, "f")}:
+        found["mse"] = found["loss"]
+    elif kinds == {(2, "b")}:
+        gold, told = pair
+        table = np.concatenate([gold & told, gold, told], axis=1).astype(float)  # (N, 3 C)
+        sums = np.concatenate([table.sum(0)[None], _draws(table, SEED, REDRAWN)])
+        found |= figures(Tallies(*np.split(sums, 3, axis=-1)))
+        found["subset_accuracy"] = shares((gold == told).all(-1))
     return found
+
+
+def redrawn(metrics: Callable[[NDArray[np.int64]], Mapping[str, float]], count: int) -> Units:
+    """The units of metrics that are no ratios of sums.
+
+    Args:
+        metrics: from row numbers (N,), drawn with replacement, to numbers by name.
+        count: N.
+    """
+    random = np.random.default_rng(SEED)
+    whole = metrics(np.arange(count))
+    drawn = [metrics(random.integers(count, size=count)) for _ in range(REDRAWN)]
+    return {name: np.asarray([one[name] for one in (whole, *drawn)]) for name in whole}
 
 
 def shares(values: Any) -> Floats:
@@ -86,8 +115,11 @@ def values(units: Units, classes: int = 0) -> dict[str, float]:
         units: of one model.
         classes: C; 0: what needs classes is left out.
     """
-    sums = {name: one.sum(1) for name, one in units.items() if name != CLASSES}
-    found = {name: _ratio(above, below) for name, (above, below) in sums.items()}
+    found = {
+        name: _ratio(*one.sum(1)) if one.ndim == 2 else float(one[0])
+        for name, one in units.items()
+        if name != CLASSES
+    }
     if classes and CLASSES in units:
         table = _one_hot(units[CLASSES][0], units[CLASSES], classes)
         found |= {name: float(one) for name, one in _of_classes(table.sum(0), classes).items()}
@@ -116,6 +148,7 @@ def differences(
         for name in first
         if name in second
         and name != CLASSES
+        and first[name].ndim == second[name].ndim == 2
         and all(np.isfinite(one[name]).all() for one in (first, second))
     ]
     sizes = {one[name].shape for one in (first, second) for name in names}
@@ -134,6 +167,10 @@ def differences(
         if all(_is_right_or_wrong(one) for one in right):
             p = mcnemar(right[0][0], right[1][0])
             found[name] = Difference(found[name].value, found[name].interval, p, MCNEMAR)
+    for name in first.keys() & second.keys():
+        if first[name].ndim == 1 and first[name].shape == second[name].shape:
+            change = second[name] - first[name]
+            found[name] = _difference(float(change[0]), change[1:])
     if classes and _same_rows(first, second) and table.shape[0] * 5 * classes <= _CELLS:
         found |= _class_differences(first, second, seed, classes, resamples)
     return {name: one for name, one in found.items() if math.isfinite(one.value)}

@@ -18,7 +18,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from lmkit.evaluation.interval import Interval, bootstrap
-from lmkit.evaluation.paired import Units, shares
+from lmkit.evaluation.paired import Units, redrawn, shares
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 FAMILIES = ("rouge", "bleu", "chrf")
@@ -118,8 +118,19 @@ def text_intervals(columns: Columns, seed: int) -> dict[str, Interval]:
 
 
 def text_units(columns: Columns) -> Units:
-    """What each text adds to the ROUGE of the split; BLEU and chrF are no means over texts."""
-    return {name: shares(columns[name]) for name in ROUGE if name in columns}
+    """For paired comparisons: each text's ROUGE; BLEU and chrF of the split and of its draws."""
+    arrays = _arrays(columns)
+    corpus = {name: values for name, values in arrays.items() if name not in ROUGE}
+    means: Units = {name: shares(values) for name, values in arrays.items() if name in ROUGE}
+    if not corpus:
+        return means
+    count = len(next(iter(corpus.values())))
+
+    def metrics(drawn: NDArray[np.int64]) -> dict[str, float]:
+        times = np.bincount(drawn, minlength=count)  # (N,) one product instead of a copy
+        return _scores({name: times @ values for name, values in corpus.items()}, count)
+
+    return means | redrawn(metrics, count)
 
 
 def against(

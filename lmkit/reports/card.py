@@ -56,10 +56,14 @@ def card(subject: Subject, summary: Mapping[str, Any], manifest: Mapping[str, An
     Returns:
         Markdown with a YAML head.
     """
-    return "\n".join([*_head(subject, summary), *_body(subject, summary, manifest)]) + "\n"
+    return (
+        "\n".join([*_head(subject, summary, manifest), *_body(subject, summary, manifest)]) + "\n"
+    )
 
 
-def _head(subject: Subject, summary: Mapping[str, Any]) -> Iterator[str]:
+def _head(
+    subject: Subject, summary: Mapping[str, Any], manifest: Mapping[str, Any]
+) -> Iterator[str]:
     """YAML; every text as JSON, which is YAML too, so that no text is anything but a text."""
     task = str(summary["task"])
     yield "---"
@@ -75,7 +79,7 @@ def _head(subject: Subject, summary: Mapping[str, Any]) -> Iterator[str]:
             "task": {"type": _PIPELINES.get(task, task)},
             "dataset": {
                 "type": "custom",
-                "name": without_secrets(subject.data),
+                "name": _scored_on(summary, manifest),
                 "split": summary["split"],
             },
             "metrics": [{"type": name, "value": value} for name, value in scores.items()],
@@ -157,6 +161,14 @@ def _plain(text: Any) -> str:
     for mark in "\\`*[]<>|":
         line = line.replace(mark, f"\\{mark}")
     return cut(line, 2000)
+
+
+def _scored_on(summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
+    """The names of the files that were scored on, or of their split."""
+    split = str(summary["split"])
+    files = manifest.get("data", {}).get(split, {}).get("files", [])
+    names = [Path(str(one.get("path"))).name for one in files[:3]]
+    return without_secrets(", ".join(names)) or split
 
 
 def _is_of_the_hub(source: str | None) -> bool:

@@ -13,14 +13,12 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.evaluation.kept_rows import unpack
-from lmkit.evaluation.paired import Difference, Units, differences, values
+from lmkit.evaluation.paired import SEED, Difference, Units, differences, values
 from lmkit.recipe.yaml_text import read_yaml
 from lmkit.reports.facts import RunFacts
 from lmkit.reports.numbers import figure, flat, number
 from lmkit.run_folder import RunFolder
 
-SEED = 0
-"""Of the draws: the same runs are always told the same."""
 OF_TOKENS = ("causal_lm", "masked_lm", "chat", "seq2seq")
 """Tasks whose loss is a mean over tokens."""
 _TOLERANCE = 1e-6  # by which rows may miss the summary's metric
@@ -231,7 +229,8 @@ def _unlike(first: Units, second: Units, other_tokens: bool) -> set[str]:
     averaged = {
         key
         for key in first.keys() & second.keys()
-        if all(
+        if first[key].ndim == second[key].ndim == 2
+        and all(
             np.array_equal(one[key][1], count)
             for one, count in zip((first, second), items, strict=True)
         )

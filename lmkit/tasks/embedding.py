@@ -22,8 +22,8 @@ from lmkit.data.encoded_groups import EncodedGroups, counted_tokens, pad_groups,
 from lmkit.data.padding_token import give_padding
 from lmkit.data.pairs import check_texts, cosine_of, encode_texts, text_columns, with_objective
 from lmkit.data.sources import Row, Source, column
-from lmkit.evaluation.correlation import correlation_intervals, correlations, settle_ties
-from lmkit.evaluation.interval import bootstrap_ratio
+from lmkit.evaluation import correlation
+from lmkit.evaluation.interval import ratio_intervals
 from lmkit.evaluation.paired import Units
 from lmkit.evaluation.retrieval import (
     Ranked,
@@ -37,14 +37,7 @@ from lmkit.labels import IGNORED
 from lmkit.models.choosing import in_batch_nll
 from lmkit.models.inspecting import length_limit
 from lmkit.models.loading import ModelLoader
-from lmkit.models.pooling import (
-    KEY,
-    Pooling,
-    as_kept,
-    choose_pooling,
-    saved_pooling,
-    write_modules,
-)
+from lmkit.models.pooling import KEY, Pooling, as_kept, choose_pooling, saved_pooling, write_modules
 from lmkit.recipe.options.embedding import EmbeddingOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
@@ -211,23 +204,24 @@ class Embedding(Task[EmbeddingOptions]):
         """For scored pairs the mean squared error, Pearson and Spearman; else retrieval's."""
         if self.options.objective == "cosine":
             loss = math.fsum(rows["nll"]) / sum(rows["count"])
-            found = settle_ties(rows["cosine"], rows["keys"])
-            return {"loss": loss, **correlations(found, rows["score"])}
+            found = correlation.settle_ties(rows["cosine"], rows["keys"])
+            return {"loss": loss, **correlation.correlations(found, rows["score"])}
         return retrieval_metrics(self._ranked(rows))
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """A bootstrap over the rows; Wilson's for the recalls."""
         if self.options.objective != "cosine":
             return retrieval_intervals(self._ranked(rows), seed)
-        loss = bootstrap_ratio(rows["nll"], rows["count"], seed)
-        found: Intervals = {} if loss is None else {"loss": loss}
-        cosines = settle_ties(rows["cosine"], rows["keys"])
-        return found | correlation_intervals(cosines, rows["score"], seed)
+        cosines = correlation.settle_ties(rows["cosine"], rows["keys"])
+        loss = ratio_intervals(super().units(rows), seed)
+        return loss | correlation.correlation_intervals(cosines, rows["score"], seed)
 
     def units(self, rows: Rows) -> Units:
-        """The values of each query; of scored pairs the errors."""
-        cosine = self.options.objective == "cosine"
-        return super().units(rows) if cosine else retrieval_units(self._ranked(rows))
+        """The values of each query; of scored pairs the errors and the correlations."""
+        if self.options.objective != "cosine":
+            return retrieval_units(self._ranked(rows))
+        cosines = correlation.settle_ties(rows["cosine"], rows["keys"])
+        return super().units(rows) | correlation.correlation_units(cosines, rows["score"])
 
     def baselines(
         self,
@@ -249,7 +243,10 @@ class Embedding(Task[EmbeddingOptions]):
         if self.options.objective == "cosine":
             left, right = [row[0] for row in texts], [row[1] for row in texts]
             scores = [field["score"] for field in fields]
-            return {k: correlations(way.pairs(left, right), scores) for k, way in ways.items()}
+            return {
+                k: correlation.correlations(way.pairs(left, right), scores)
+                for k, way in ways.items()
+            }
         keys = [field["keys"] for field in fields]
         return {name: found_by_words(way, texts, keys) for name, way in ways.items()}
 

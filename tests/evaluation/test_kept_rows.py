@@ -40,7 +40,8 @@ def saved(**arrays: np.ndarray) -> bytes:
         b"",
         b"no archive",
         (pack(UNITS) or b"")[:100],
-        saved(loss=np.zeros(3)),
+        saved(loss=np.zeros((3, 3))),
+        saved(loss=np.zeros(0)),
         saved(loss=np.zeros((2, 3), dtype="U1")),
         saved(loss=np.asarray([[object()], [object()]])),  # a pickle, which is not opened
     ],

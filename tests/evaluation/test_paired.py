@@ -10,11 +10,13 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score, matthews_corrcoef
 
 from lmkit.evaluation import perplexity
+from lmkit.evaluation.correlation import correlation_units, correlations
 from lmkit.evaluation.entity_scores import count_entities, entity_metrics, sentence_units
 from lmkit.evaluation.paired import (
     BOOTSTRAP,
     CLASSES,
     MCNEMAR,
+    REDRAWN,
     differences,
     mcnemar,
     row_units,
@@ -168,8 +170,59 @@ def test_units_of_retrieval_are_queries() -> None:
     assert f"recall_at_{AT[0]}" in expected
 
 
-def test_units_of_texts_are_their_rouge() -> None:
-    columns = text_statistics(["a b c", "d"], [["a b"], ["e"]], ["rouge", "bleu"])
-    found = values(text_units(columns))
-    expected = {name: value for name, value in text_metrics(columns).items() if "rouge" in name}
-    assert found == pytest.approx(expected)
+def test_units_of_texts_make_their_metrics() -> None:
+    texts = ["a b c d e", "d e f g", "h i j k"]
+    columns = text_statistics(texts, [["a b c d"], ["d e f"], ["x"]], ["rouge", "bleu", "chrf"])
+    units = text_units(columns)
+    assert values(units) == pytest.approx(text_metrics(columns))
+    assert units["bleu"].shape == units["chrf"].shape == (1 + REDRAWN,)
+    assert text_units({"rouge1": [0.5, 0.25]}).keys() == {"rouge1"}
+
+
+def test_units_of_correlations_are_drawn_alike() -> None:
+    """The same draws for two models: where one's numbers are the other's, nothing differs."""
+    random = np.random.default_rng(1)
+    wanted = random.normal(size=60)
+    near, far = wanted + random.normal(0, 0.3, 60), wanted + random.normal(0, 2, 60)
+    one, other = correlation_units(near, wanted), correlation_units(far, wanted)
+    assert values(one) == pytest.approx(correlations(near, wanted))
+    with_loss = [{"loss": shares((x - wanted) ** 2), **u} for x, u in ((near, one), (far, other))]
+    found = differences(*with_loss, seed=0)
+    assert found["spearman"].is_shown
+    assert found["spearman"].value == pytest.approx(
+        correlations(far, wanted)["spearman"] - correlations(near, wanted)["spearman"]
+    )
+    same = differences(with_loss[0], with_loss[0], seed=0)["pearson"]
+    assert (same.interval, same.p) == ((0, 0), 1)
+
+
+def test_units_of_several_labels_are_drawn_alike() -> None:
+    random = np.random.default_rng(2)
+    gold = random.random((80, 3)) < 0.4
+    told = [np.where(random.random((80, 3)) < share, gold, ~gold) for share in (0.9, 0.6)]
+    units = [
+        row_units({"nll": [1.0] * 80, "count": [3] * 80, "gold": list(gold), "predicted": list(t)})
+        for t in told
+    ]
+    for one, guess in zip(units, told, strict=True):
+        found = values(one)
+        assert found["macro_f1"] == pytest.approx(f1_score(gold, guess, average="macro"))
+        assert found["micro_f1"] == pytest.approx(f1_score(gold, guess, average="micro"))
+        assert found["subset_accuracy"] == (gold == guess).all(1).mean()
+    difference = differences(*units, seed=0)["macro_f1"]
+    assert difference.is_shown
+    assert difference.interval[1] < 0
+    # against a bootstrap of its own
+    drawn = [random.integers(80, size=80) for _ in range(100)]
+    own = [
+        f1_score(gold[rows], told[1][rows], average="macro")
+        - f1_score(gold[rows], told[0][rows], average="macro")
+        for rows in drawn
+    ]
+    assert difference.interval == pytest.approx(np.percentile(own, [2.5, 97.5]), abs=0.06)
+
+
+def test_numbers_have_their_squared_error() -> None:
+    units = row_units({"nll": [1.0, 4.0], "count": [1, 1], "gold": [1.0, 2.0],
+                       "predicted": [2.0, 0.0]})  # fmt: skip
+    assert values(units)["mse"] == 2.5

@@ -19,7 +19,7 @@ def test_the_hub_reads_its_head() -> None:
     assert told.tags == ["lmkit", "classification"]
     assert told.model_name == "topics"
     assert {one.metric_type: one.metric_value for one in told.eval_results} == SUMMARY["metrics"]
-    assert {one.dataset_name for one in told.eval_results} == {"train.csv"}
+    assert {one.dataset_name for one in told.eval_results} == {"test.csv"}
 
 
 def test_people_read_scores_and_origin() -> None:
@@ -66,10 +66,12 @@ def test_without_scores_there_is_no_table_of_them() -> None:
 @pytest.mark.parametrize("hostile", ["a\n---\n# b", "x: [y", "<script>", "| a | b |", "`c` [d](e)"])
 def test_texts_are_only_texts(hostile: str) -> None:
     subject = Subject(hostile, "bert", 1, None, hostile)
-    text = card(subject, {**SUMMARY, "definition": hostile, "split": hostile}, MANIFEST)
+    data = {hostile: {"files": [{"path": hostile}], "sha256": hostile}}
+    summary = {**SUMMARY, "definition": hostile, "split": hostile}
+    text = card(subject, summary, {"data": data})
     told = ModelCard(text)
     assert told.data.model_name == hostile
-    assert told.data.eval_results[0].dataset_name == hostile
+    assert told.data.eval_results[0].dataset_split == hostile
     assert not re.search(r"(?<!\\)<script>", told.text)
     heads = [line for line in told.text.splitlines() if line.startswith("#")]
     assert len(heads) == 4
