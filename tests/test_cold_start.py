@@ -31,7 +31,7 @@ SURFACE = {
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
         "--pseudo-tokens", "--bias", "--contamination", "--samples", "--words", "--run-tokens",
-        "--trust-metric-code", "--details", "--slice", "--output", "--json",
+        "--swaps", "--trust-metric-code", "--details", "--slice", "--output", "--json",
         "--quiet",
     },
     "generate": {

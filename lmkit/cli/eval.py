@@ -96,6 +96,15 @@ Samples = Annotated[
         "copies of the run's training data.",
     ),
 ]
+Swaps = Annotated[
+    str | None,
+    typer.Option(
+        "--swaps",
+        metavar="LIST",
+        help="Classifiers: score instead texts and their twins with words swapped: gender, names, "
+        "or a file (from, to).",
+    ),
+]
 Words = Annotated[
     str | None,
     typer.Option(
@@ -133,6 +142,7 @@ def eval_(
     contamination: Contamination = False,
     samples: Samples = None,
     words: Words = None,
+    swaps: Swaps = None,
     run_tokens: RunTokens = None,
     trust_metric_code: TrustMetricCode = False,
     details: Details = None,
@@ -156,6 +166,7 @@ def eval_(
         bias=bias,
         samples=samples,
         words=words,
+        swaps=swaps,
         contamination=contamination,
         run_tokens=run_tokens,
         trust_metric_code=trust_metric_code,

@@ -23,6 +23,7 @@ from lmkit.commands.output import check_output
 from lmkit.commands.samples import screen_samples
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
+from lmkit.commands.twins import score_twins
 from lmkit.data.pseudo import HiddenTokens
 from lmkit.data.token_cache import tokenize_corpus
 from lmkit.details.scored import BY_COLUMN
@@ -38,6 +39,12 @@ logger = logging.getLogger(__name__)
 
 SHOWN = "-"
 """In the place of a file: the details go to standard output."""
+BESIDE = {
+    "--bias": ("--bias",),
+    "--samples": ("--samples", "--text-column"),
+    "--swaps": ("--swaps", "--data", "--split", "--text-column"),
+}
+"""What may be given beside an option that asks for something else than a plain score."""
 TELL_EVERY = 10.0  # seconds between plain lines of progress
 
 
@@ -65,6 +72,8 @@ class EvalOptions:
     """A file of sentence pairs to score instead of data."""
     samples: str | None = None
     """A file of texts that the model wrote, to screen instead of scoring data."""
+    swaps: str | None = None
+    """`gender`, `names` or a file of words to swap in the texts of a classifier."""
     words: str | None = None
     """A file of words that are looked for in `samples`."""
     contamination: bool = False
@@ -111,7 +120,7 @@ def evaluate(target: str, options: EvalOptions) -> None:
 
 
 def _without_data(target: str, options: EvalOptions) -> Evaluation | None:
-    """What is asked instead of a score on data."""
+    """What is asked instead of a plain score on data."""
     if options.bias is not None:
         with _progress("scoring pairs") as progress:
             return score_pairs(target, options.bias, options.batch_size, progress)
@@ -120,6 +129,10 @@ def _without_data(target: str, options: EvalOptions) -> Evaluation | None:
             target, options.samples, words=options.words, text_column=options.text_column,
             size=options.run_tokens,
         )  # fmt: skip
+    if options.swaps is not None:
+        subject = _opened(target, options)
+        with _progress("scoring twins") as progress:
+            return score_twins(subject, target, options.swaps, options.batch_size, progress)
     return None
 
 
@@ -132,17 +145,18 @@ def _check(options: EvalOptions) -> None:
         check_output(options.details, "--details")
     if options.words is not None and options.samples is None:
         raise UsageError("--words: is for --samples FILE, which is not given")
-    asked = {"--bias": options.bias, "--samples": options.samples}
+    asked = {"--bias": options.bias, "--samples": options.samples, "--swaps": options.swaps}
     alone = next((name for name, value in asked.items() if value is not None), None)
+    if alone is None:
+        return
     given = {
         **asked, "--data": options.data, "--split": options.split, "--stride": options.stride,
         "--slice": options.slices, "--pseudo-perplexity": options.pseudo_tokens,
-        "--contamination": options.contamination,
-        "--text-column": options.text_column if options.samples is None else None,
+        "--contamination": options.contamination, "--text-column": options.text_column,
     }  # fmt: skip
-    others = [name for name, value in given.items() if value and name != alone]
-    if alone is not None and others:
-        raise UsageError(f"{alone} and {others[0]}: what {alone} names is looked at by itself")
+    others = [name for name, value in given.items() if value and name not in BESIDE[alone]]
+    if others:
+        raise UsageError(f"{alone} and {others[0]}: what {alone} asks for is looked at by itself")
 
 
 def _opened(target: str, options: EvalOptions) -> Subject:

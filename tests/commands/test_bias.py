@@ -80,7 +80,7 @@ def test_what_does_not_fit(cli, tiny_gpt2_folder, classifier, file):
     for arguments, told in (
         (
             (tiny_gpt2_folder, "--bias", file, "--data", file),
-            "--bias and --data: what --bias names is looked at",
+            "--bias and --data: what --bias asks for is",
         ),
         ((classifier, "--bias", file), "--bias: is for language models"),
         ((tiny_gpt2_folder, "--bias", "absent.csv"), "absent.csv"),
