@@ -4,11 +4,10 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from lmkit.errors import UsageError
 from lmkit.reports.comparison import Comparison
-from lmkit.reports.numbers import cut, figure
+from lmkit.reports.numbers import cut, figure, with_interval
 from lmkit.run_folder import find_run
 
 WIDTH = 88  # columns of a sentence
@@ -64,21 +63,17 @@ def _scores(found: Comparison) -> Iterator[tuple[str, ...]]:
     less = [f"{name} - {first}" for name in found.names[1:]]
     yield ("metric", *found.names, *less, "p", "test")
     for name in found.metrics:
-        cells = []
-        for run in found.runs:
-            ends = run.of_summary("intervals").get(name)
-            cells.append(f"{figure(run.of_summary('metrics').get(name))}{_interval(ends)}")
-        known = [one.differences.get(name) for one in found.against]
-        cells += [
-            "-" if one is None else f"{figure(one.value)}{_interval(one.interval)}" for one in known
+        cells = [
+            with_interval(
+                run.of_summary("metrics").get(name), run.of_summary("intervals").get(name)
+            )
+            for run in found.runs
         ]
+        known = [one.differences.get(name) for one in found.against]
+        cells += ["-" if one is None else with_interval(one.value, one.interval) for one in known]
         cells.append(" ".join("-" if one is None else f"{one.p:.2g}" for one in known))
         cells.append(next((one.test for one in known if one is not None), "-"))
         yield (name, *cells)
-
-
-def _interval(ends: Any) -> str:
-    return f" [{figure(ends[0])}, {figure(ends[1])}]" if ends else ""
 
 
 def _table(rows: Iterator[tuple[str, ...]] | Sequence[tuple[str, ...]]) -> Iterator[str]:

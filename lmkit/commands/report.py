@@ -2,13 +2,14 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from jinja2 import TemplateError
 
 from lmkit.commands.output import check_output
-from lmkit.errors import LmkitError
+from lmkit.errors import GuardStopError, LmkitError
 from lmkit.reports.comparison import Comparison
 from lmkit.reports.comparison_page import render_comparison
 from lmkit.reports.facts import RunFacts
@@ -53,3 +54,19 @@ def leave_report(run: RunFolder) -> None:
             "%s: could not be written (%s); all else is done, and `lmkit report %s` tries again",
             run.report, error, run.path,
         )  # fmt: skip
+
+
+@contextmanager
+def reported_when_stopped(run: RunFolder, *, write: bool) -> Iterator[None]:
+    """Leave the page of a run that the guard stops: its curves are looked at first.
+
+    Args:
+        run: its folder.
+        write: whether this process writes.
+    """
+    try:
+        yield
+    except GuardStopError:
+        if write:
+            leave_report(run)
+        raise

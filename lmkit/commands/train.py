@@ -27,6 +27,7 @@ from lmkit.commands.glance import tell
 from lmkit.commands.ledger import ledger_lines, reckon_ledger
 from lmkit.commands.manifest import begin_manifest, contents, machine
 from lmkit.commands.rehearse import rehearse
+from lmkit.commands.report import reported_when_stopped
 from lmkit.commands.resolve import Facts, batch_shape, require_same, resolve
 from lmkit.commands.resuming import changes, keep_batch
 from lmkit.commands.session import Session, train_session
@@ -122,7 +123,8 @@ def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str,
         begin_manifest(
             session.folder, claimed, resolved, options, parts.splits, parts.tokenizer, counted
         )
-    trained = train_session(session)
+    with reported_when_stopped(session.folder, write=processes.is_first):
+        trained = train_session(session)
     if trained.stopped_by:
         processes.part()
         name = signal.Signals(trained.stopped_by).name

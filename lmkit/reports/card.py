@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lmkit import __version__
+from lmkit.reports.facts import verb_of
 from lmkit.reports.numbers import cut, figure, flat
 from lmkit.run_folder import HUB_NAME
 from lmkit.secrets import without_secrets
@@ -117,7 +118,7 @@ def _body(
         yield from _table(["data", "content (SHA-256)"], rows)
     yield (
         "The run folder has the resolved recipe, the manifest and report.html; "
-        f"`lmkit {_verb(manifest)} recipe.yaml` trains the same again.\n"
+        f"`lmkit {verb_of(manifest)} recipe.yaml` trains the same again.\n"
     )
     yield "## Limits\n"
     yield (
@@ -173,8 +174,3 @@ def _scored_on(summary: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
 
 def _is_of_the_hub(source: str | None) -> bool:
     return source is not None and bool(HUB_NAME.fullmatch(source)) and not Path(source).exists()
-
-
-def _verb(manifest: Mapping[str, Any]) -> str:
-    words = str(manifest.get("command", "")).split()
-    return next((word for word in words if word in ("pretrain", "finetune")), "pretrain")

@@ -2,7 +2,7 @@
 
 from lmkit.errors import UsageError
 from lmkit.reports.comparison import Comparison
-from lmkit.reports.numbers import figure
+from lmkit.reports.numbers import with_interval
 from lmkit.reports.page import fill, fitting
 from lmkit.reports.plots import overlaid
 
@@ -33,18 +33,18 @@ def _scores(found: Comparison) -> list[tuple[str, list[str], list[tuple[str, str
     """Of each metric all values, and of each further run the difference, its p-value and test."""
     told = []
     for name in found.metrics:
-        values = []
-        for run in found.runs:
-            ends = run.of_summary("intervals").get(name)
-            told_ends = f" [{figure(ends[0])}, {figure(ends[1])}]" if ends else ""
-            values.append(f"{figure(run.of_summary('metrics').get(name))}{told_ends}")
+        values = [
+            with_interval(
+                run.of_summary("metrics").get(name), run.of_summary("intervals").get(name)
+            )
+            for run in found.runs
+        ]
         changes = []
         for against in found.against:
             one = against.differences.get(name)
             if one is None:
                 changes.append(("-", "-", "-"))
             else:
-                low, high = (figure(end) for end in one.interval)
-                changes.append((f"{figure(one.value)} [{low}, {high}]", f"{one.p:.2g}", one.test))
+                changes.append((with_interval(one.value, one.interval), f"{one.p:.2g}", one.test))
         told.append((name, values, changes))
     return told

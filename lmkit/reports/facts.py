@@ -1,6 +1,6 @@
 """All that a run folder tells of its run, whatever state it is in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,15 +60,16 @@ class RunFacts:
                 f"{log.damaged:,} of {log.lines + log.damaged:,} lines of metrics.jsonl are "
                 "damaged and were left out."
             )
+        incidents = objects(read(run.guard).get("incidents"))
         if not finished:
-            remarks.insert(0, _unfinished(log, bool(summary)))
+            remarks.insert(0, _unfinished(log, bool(summary), incidents))
         return cls(
             name=run.path.absolute().name,
             recipe=recipe,
             manifest=manifest,
             summary=summary,
             details=objects(read(run.details).get("details")),
-            incidents=objects(read(run.guard).get("incidents")),
+            incidents=incidents,
             log=log,
             finished=finished,
             remarks=tuple(remarks),
@@ -82,8 +83,13 @@ class RunFacts:
     @property
     def verb(self) -> str:
         """`pretrain` or `finetune`: what the run was started with."""
-        words = str(self.manifest.get("command", "")).split()
-        return next((word for word in words if word in ("pretrain", "finetune")), "pretrain")
+        return verb_of(self.manifest)
+
+
+def verb_of(manifest: Mapping[str, Any]) -> str:
+    """`pretrain` or `finetune`: what a run was started with."""
+    words = str(manifest.get("command", "")).split()
+    return next((word for word in words if word in ("pretrain", "finetune")), "pretrain")
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
@@ -93,13 +99,17 @@ def objects(value: Any) -> list[dict[str, Any]]:
     )
 
 
-def _unfinished(log: Log, has_summary: bool) -> str:
+def _unfinished(log: Log, has_summary: bool, incidents: Sequence[Mapping[str, Any]]) -> str:
     """What to say first of a run that did not reach its end."""
     step = log.last_step
     there = (
         "No line of metrics is there yet" if step is None else f"The metrics end at step {step:,}"
     )
     text = f"This run is not finished: it is running, or was stopped before its end. {there}."
+    if incidents and incidents[-1].get("action") == "stop":
+        last = incidents[-1]
+        why = last.get("text") or "a loss or gradient was not finite"
+        text = f"The guard stopped this run at step {last.get('step')}: {why}. {there}."
     if has_summary:
         text += " The scores are those of the shorter training that it goes on from."
     return text

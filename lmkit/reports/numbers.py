@@ -28,6 +28,11 @@ def figure(value: Any, longest: int = LONGEST) -> str:
     return f"{value:,.1f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
+def with_interval(value: Any, ends: Any) -> str:
+    """A number and, where it has one, its interval: `0.5000 [0.4000, 0.6000]`."""
+    return f"{figure(value)} [{figure(ends[0])}, {figure(ends[1])}]" if ends else figure(value)
+
+
 def number(value: Any) -> float:
     """A value as a finite float; NaN where it is none."""
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -50,6 +50,15 @@ def test_a_page_that_cannot_be_written_costs_no_run(
     assert cli("report", "run").code == 0
 
 
+def test_a_run_that_the_guard_stops_leaves_its_page(cli, small_recipe: Path) -> None:
+    words = ("--set", "train.learning_rate=1e38", "--set", "train.optim=sgd")
+    ended = cli("pretrain", small_recipe, "-o", "run", *words)
+    assert ended.code == 3, ended.err
+    page = Path("run/report.html").read_text()
+    assert "The guard stopped this run at step" in page
+    assert "nonfinite" in page
+
+
 def test_what_is_no_run_is_told_with_what_is_near(cli) -> None:
     for name in ("runs/small", "runs/large"):
         Path(name, "model").mkdir(parents=True)

@@ -24,6 +24,15 @@ def test_an_unfinished_run_says_how_far_it_came(made_run) -> None:
     assert facts.verb == "pretrain"
 
 
+def test_a_run_that_the_guard_stopped_says_why(made_run) -> None:
+    stop = {"step": 3, "kind": "nonfinite", "action": "stop", "examples": []}
+    facts = RunFacts.of(made_run(summary=None, manifest={}, guard={"incidents": [stop]}))
+    assert facts.remarks == (
+        "The guard stopped this run at step 3: a loss or gradient was not finite. The metrics end "
+        "at step 4.",
+    )
+
+
 def test_a_run_that_is_made_longer_has_the_scores_of_before(made_run) -> None:
     facts = RunFacts.of(made_run(manifest={"status": "running"}, lines=[]))
     assert "No line of metrics is there yet" in facts.remarks[0]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lmkit.reports.numbers import cut, figure, flat, number
+from lmkit.reports.numbers import cut, figure, flat, number, with_interval
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,8 @@ def test_what_is_no_number_is_nan() -> None:
     assert number(3) == 3.0
     for value in ("3", True, None, math.inf, 10**400):
         assert math.isnan(number(value))
+
+
+def test_an_interval_stands_behind_its_number() -> None:
+    assert with_interval(0.5, [0.4, None]) == "0.5000 [0.4000, -]"
+    assert with_interval(None, None) == "-"
