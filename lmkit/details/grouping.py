@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections import Counter
+from array import array
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -37,14 +36,15 @@ def column_groups(source: Source, columns: Sequence[str]) -> dict[str, Groups]:
         return {}
     found: dict[str, list[Any]] = {name: [] for name in columns}
     known: dict[str, None] = {}
-    kinds: dict[str, set[str]] = {name: set() for name in columns}
+    kinds: dict[str, dict[str, str]] = {name: {} for name in columns}
     for row in source.rows():
         known.update(dict.fromkeys(row.values))
         for name, values in found.items():
             value = row.values.get(name)
-            values.append(value if isinstance(value, (int, float)) else _text(value))
-            if isinstance(values[-1], str):
-                kinds[name].add(values[-1])
+            if isinstance(value, (int, float)):
+                values.append(value)
+            else:
+                values.append(kinds[name].setdefault(text := _text(value), text))  # one object each
                 if len(kinds[name]) > VALUES:
                     raise UsageError(
                         f"--slice {name}: {source.name} holds more than {VALUES} different texts "
@@ -60,17 +60,53 @@ def column_groups(source: Source, columns: Sequence[str]) -> dict[str, Groups]:
 
 
 def source_groups(rows: Iterable[Row]) -> Groups:
-    """The rows by their `source` column; else by file, of more than 20 files by folder."""
-    columns: list[Any] = []
-    files: list[str] = []
+    """The rows by their `source` column; else by file, of more than 20 files by folder.
+
+    A `source` that is another in nearly every row (an address) tells no groups and is passed over.
+    """
+    told, files, folders = (_Codes() for _ in range(3))
     for row in rows:
-        columns.append(_text(row.values.get(SOURCE)))
-        files.append(_LINE.sub("", row.origin))
-    if any(value != _NONE for value in columns):
-        return _of_values(columns)
-    if len(set(files)) > MOST:
-        files = [str(PurePath(file).parent) for file in files]
-    return _of_values(files)
+        if len(told.names) <= VALUES:
+            told.add(_text(row.values.get(SOURCE)))
+        file = _LINE.sub("", row.origin)
+        if len(files.names) <= MOST:  # else they will not be told apart
+            files.add(file)
+        folders.add(_folder(file))
+    if told.names.keys() - {_NONE} and len(told.names) <= VALUES:
+        return told.groups()
+    return (files if len(files.names) <= MOST else folders).groups()
+
+
+class _Codes:
+    """N names, many of them the same, each as a number."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, int] = {}
+        self._of = array("q")
+
+    def add(self, name: str) -> None:
+        """The next name."""
+        self._of.append(self.names.setdefault(name, len(self.names)))
+
+    def groups(self) -> Groups:
+        """The names in their order, of more than 20 the commonest and the rest together."""
+        of = np.array(self._of, np.int64)
+        counts, names = np.bincount(of, minlength=len(self.names)), list(self.names)
+        kept = sorted(range(len(names)), key=lambda number: (-counts[number], names[number]))
+        if len(names) > MOST:
+            kept = kept[: MOST - 1]
+        kept.sort(key=lambda number: names[number])
+        place = np.full(len(names), len(kept))
+        place[kept] = np.arange(len(kept))
+        return Groups([*(names[number] for number in kept), _OTHER], place[of])
+
+
+def _folder(file: str) -> str:
+    """The folder of a file; of the embedded set, of which packages are folders, its name."""
+    folder = file.rpartition("/")[0]
+    if not folder and ":" in file:
+        return f"{file.partition(':')[0]}:"
+    return folder or "."
 
 
 def _text(value: Any) -> str:
@@ -91,11 +127,7 @@ def _of_values(values: Sequence[Any]) -> Groups:
         of = np.full(len(values), len(quarters.names))
         of[is_number] = quarters.of
         return Groups([*quarters.names, _NONE], of)
-    names = [value if isinstance(value, str) else _text(value) for value in values]
-    counts = Counter(names)
-    kept = sorted(counts)
-    if len(kept) > MOST:
-        kept = sorted(name for name, _ in counts.most_common(MOST - 1))
-    place = {name: number for number, name in enumerate(kept)}
-    of = np.array([place.get(name, len(kept)) for name in names], np.int64)
-    return Groups([*kept, _OTHER], of)
+    codes = _Codes()
+    for value in values:
+        codes.add(value if isinstance(value, str) else _text(value))
+    return codes.groups()

@@ -59,6 +59,12 @@ def test_sources_are_files_folders_or_what_the_data_says():
     files = [Row({}, "a/x.jsonl:1"), Row({}, "a/x.jsonl:row 2"), Row({}, "b/y.txt")]
     assert groups_of(source_groups(files)) == ["a/x.jsonl", "a/x.jsonl", "b/y.txt"]
     many = [Row({}, f"{'ab'[number % 2]}/{number}.txt") for number in range(50)]
-    assert set(source_groups(many).names) == {"a", "b", "(other)"}
+    assert groups_of(source_groups(many)) == ["a", "b"] * 25
+    embedded = [Row({}, f"stdlib:{'json/' * (n % 2)}{n}.py:7") for n in range(50)]
+    assert groups_of(source_groups(embedded)) == ["stdlib:", "stdlib:json"] * 25
+    plain = [Row({}, f"{number}.txt") for number in range(50)]
+    assert groups_of(source_groups(plain)) == ["."] * 50
+    addresses = [Row({"source": str(number)}, f"{number % 2}.txt:1") for number in range(1100)]
+    assert source_groups(addresses).names[:2] == ["0.txt", "1.txt"]
     told = [Row({"source": "web"}, "x:1"), Row({}, "x:2")]
     assert groups_of(source_groups(told)) == ["web", "(none)"]
