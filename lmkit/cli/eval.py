@@ -128,6 +128,32 @@ TrustMetricCode = Annotated[
     ),
 ]
 
+Benchmarks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--benchmarks",
+        metavar="FILE|TASK",
+        help="Score a causal model on a file of last words (text) or choices (question, choices, "
+        "answer), or on a task of lm-eval; may be given several times.",
+    ),
+]
+Shots = Annotated[
+    int | None,
+    typer.Option(
+        "--num-fewshot", metavar="N", min=0, help="Answered examples before an item of lm-eval."
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", metavar="N", min=1, help="Items of each benchmark at most."),
+]
+TrustBenchmarkCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-benchmark-code", help="Run what stands in a task file (.yaml) of lm-eval."
+    ),
+]
+
 
 def eval_(
     target: Target,
@@ -147,11 +173,58 @@ def eval_(
     trust_metric_code: TrustMetricCode = False,
     details: Details = None,
     slices: Slices = None,
+    benchmarks: Benchmarks = None,
+    num_fewshot: Shots = None,
+    limit: Limit = None,
+    trust_benchmark_code: TrustBenchmarkCode = False,
     output: Output = None,
     as_json: Json = False,
     quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
 ) -> None:
     """Score a model: its metrics with 95 % intervals, the baselines, and what the numbers mean."""
+    from lmkit.errors import UsageError
+
+    own = {
+        "--num-fewshot": num_fewshot is not None,
+        "--limit": limit is not None,
+        "--trust-benchmark-code": trust_benchmark_code,
+    }
+    others = {
+        "--data": data is not None,
+        "--split": split is not None,
+        "--stride": stride is not None,
+        "--text-column": text_column is not None,
+        "--pseudo-perplexity": pseudo_perplexity,
+        "--contamination": contamination,
+        "--bias": bias is not None,
+        "--samples": samples is not None,
+        "--words": words is not None,
+        "--swaps": swaps is not None,
+        "--run-tokens": run_tokens is not None,
+        "--trust-metric-code": trust_metric_code,
+        "--details": details is not None,
+        "--slice": bool(slices),
+    }
+    for flag, given in (others if benchmarks else own).items():
+        if given and benchmarks:
+            raise UsageError(f"{flag}: means nothing for --benchmarks; leave it out")
+        if given:
+            raise UsageError(f"{flag}: only with --benchmarks")
+    if benchmarks:
+        from lmkit.commands.benchmarks import BenchmarkOptions, run_benchmarks
+
+        asked = BenchmarkOptions(
+            names=tuple(dict.fromkeys(benchmarks)),
+            batch_size=batch_size,
+            limit=limit,
+            shots=num_fewshot,
+            trusted=trust_benchmark_code,
+            output=output,
+            as_json=as_json,
+        )
+        run_benchmarks(target, asked)
+        return
+
     from lmkit.commands.evaluate import EvalOptions, evaluate
 
     options = EvalOptions(

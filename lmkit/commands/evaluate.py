@@ -5,18 +5,13 @@ Standard output gets a table for people or, with `--json`, one object; `--output
 
 import dataclasses
 import json
-import logging
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress as Bar
-
+from lmkit.commands.bar import progress_bar
 from lmkit.commands.bias import score_pairs
 from lmkit.commands.contaminated import check_contamination, contamination
 from lmkit.commands.output import check_output
@@ -35,8 +30,6 @@ from lmkit.evaluation.perplexity import documents, perplexity
 from lmkit.evaluation.scoring import score
 from lmkit.run_folder import write_json
 
-logger = logging.getLogger(__name__)
-
 SHOWN = "-"
 """In the place of a file: the details go to standard output."""
 BESIDE = {
@@ -45,7 +38,6 @@ BESIDE = {
     "--swaps": ("--swaps", "--data", "--split", "--text-column"),
 }
 """What may be given beside an option that asks for something else than a plain score."""
-TELL_EVERY = 10.0  # seconds between plain lines of progress
 
 
 @dataclass(frozen=True)
@@ -99,7 +91,7 @@ def evaluate(target: str, options: EvalOptions) -> None:
         _tell(alone, {"task": alone.task, "model": target, **alone.as_json()}, options)
         return
     subject = _opened(target, options)
-    with _progress("scoring") as progress:
+    with progress_bar("scoring") as progress:
         found = evaluate_split(
             subject.task, subject.model, subject.tokenizer, subject.source,
             batch_size=options.batch_size, seed=subject.seed, train=subject.train,
@@ -122,7 +114,7 @@ def evaluate(target: str, options: EvalOptions) -> None:
 def _without_data(target: str, options: EvalOptions) -> Evaluation | None:
     """What is asked instead of a plain score on data."""
     if options.bias is not None:
-        with _progress("scoring pairs") as progress:
+        with progress_bar("scoring pairs") as progress:
             return score_pairs(target, options.bias, options.batch_size, progress)
     if options.samples is not None:
         return screen_samples(
@@ -131,7 +123,7 @@ def _without_data(target: str, options: EvalOptions) -> Evaluation | None:
         )  # fmt: skip
     if options.swaps is not None:
         subject = _opened(target, options)
-        with _progress("scoring twins") as progress:
+        with progress_bar("scoring twins") as progress:
             return score_twins(subject, target, options.swaps, options.batch_size, progress)
     return None
 
@@ -220,7 +212,7 @@ def _with_pseudo_perplexity(
     )  # fmt: skip
     task.attach(subject.model)
     try:
-        with _progress("hiding each token in turn") as progress:
+        with progress_bar("hiding each token in turn") as progress:
             rows = score(
                 subject.model, task, hidden, batch_size=options.batch_size, progress=progress
             )
@@ -240,24 +232,3 @@ def _with_pseudo_perplexity(
         f"of {hidden.total:,} tokens, each hidden alone (arXiv:1910.14659), in whole pieces drawn "
         "by the seed.",
     )
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A bar on a terminal, a plain line now and then elsewhere, nothing when told to be quiet."""
-    if not logger.isEnabledFor(logging.INFO):
-        yield None
-    elif sys.stderr.isatty():
-        with Bar(console=Console(stderr=True), transient=True) as bar:
-            line = bar.add_task(what, total=None)
-            yield lambda done, total: bar.update(line, completed=done, total=total)
-    else:
-        told = time.monotonic()
-
-        def tell(done: int, total: int) -> None:
-            nonlocal told
-            if time.monotonic() - told >= TELL_EVERY:
-                told = time.monotonic()
-                logger.info("%s: %d of %d", what, done, total)
-
-        yield tell

@@ -289,7 +289,7 @@ def test_a_stride_for_a_masked_model(cli, bert_run):
 
 
 def test_progress_is_a_plain_line_now_and_then(cli, gpt2_run, monkeypatch):
-    monkeypatch.setattr("lmkit.commands.evaluate.TELL_EVERY", 0.0)
+    monkeypatch.setattr("lmkit.commands.bar.TELL_EVERY", 0.0)
     told = cli("eval", gpt2_run, "--batch-size", "4", "--json")
     assert "scoring: 4 of " in told.err
     assert read(told)

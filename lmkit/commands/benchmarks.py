@@ -1,0 +1,136 @@
+"""`lmkit eval --benchmarks`: what language models are compared by, from files or from lm-eval.
+
+A file of rows is scored directly: by the last word of `text`, or by the likeliest of `choices`. A
+name, or a task file (.yaml), is lm-eval's.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from lmkit.commands.bar import progress_bar
+from lmkit.commands.gguf import as_folder
+from lmkit.commands.harness import SUFFIXES, require_harness, run_tasks
+from lmkit.commands.output import check_output
+from lmkit.commands.scoring_run import Evaluation
+from lmkit.commands.subject import MAX_CONTEXT, SEED
+from lmkit.data.benchmark_rows import read_items
+from lmkit.data.sources import open_files
+from lmkit.errors import DataError, ModelError, UsageError
+from lmkit.evaluation import benchmark_scores
+from lmkit.evaluation.scoring import score
+from lmkit.evaluation.verdict import verdict
+from lmkit.generation.continuations import Continuations, encode_pairs
+from lmkit.generation.opening import open_for_writing
+from lmkit.models.inspecting import usable_positions
+from lmkit.recipe.options.causal_lm import CausalLMOptions
+from lmkit.recipe.sections import DataSection
+from lmkit.run_folder import write_json
+
+
+@dataclass(frozen=True)
+class BenchmarkOptions:
+    """What `lmkit eval --benchmarks` may be told."""
+
+    names: Sequence[str]
+    """Files of rows, task files of lm-eval, or names of its tasks."""
+    batch_size: int = 8
+    """Sequences at a time."""
+    limit: int | None = None
+    """Items of each at most."""
+    shots: int | None = None
+    """Answered examples before each item of a task of lm-eval; None: as the task says."""
+    trusted: bool = False
+    """Run what stands in task files of one's own."""
+    output: str | None = None
+    """A file for the JSON object."""
+    as_json: bool = False
+    """The JSON object on standard output instead of tables."""
+
+
+def run_benchmarks(target: str, options: BenchmarkOptions) -> None:
+    """Score a causal model on each, and tell the results.
+
+    Raises:
+        LmkitError: the model, a file or a task cannot be used.
+    """
+    check_output(options.output)
+    files = [name for name in options.names if Path(name).exists() and not _is_task_file(name)]
+    theirs = [name for name in options.names if name not in files]
+    for name in theirs:
+        if not _is_task_file(name) and (Path(name).suffix or len(Path(name).parts) > 1):
+            raise UsageError(f"--benchmarks {name}: no such file")
+    if theirs:
+        require_harness(theirs[0])
+    elif options.shots is not None:
+        raise UsageError("--num-fewshot: only for tasks of lm-eval; a file is asked as it is")
+    elif options.trusted:
+        raise UsageError("--trust-benchmark-code: only for task files (.yaml) of lm-eval")
+    target = as_folder(target)
+    model, tokenizer = open_for_writing(target)
+    if model.config.is_encoder_decoder:
+        raise ModelError(f"{target}: --benchmarks asks a causal model, and this one has an encoder")
+    context = usable_positions(model.config) or MAX_CONTEXT
+    found = [_of_file(name, model, tokenizer, context, options) for name in files]
+    if theirs:
+        found += run_tasks(
+            theirs, model, tokenizer, batch_size=options.batch_size, context=context,
+            limit=options.limit, shots=options.shots, trusted=options.trusted,
+        )  # fmt: skip
+    told = {"model": target, "benchmarks": {one.split: one.as_json() for one in found}}
+    if options.output is not None:
+        write_json(Path(options.output), told)
+    if options.as_json:
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
+    else:
+        text = "\n\n".join(f"{one.task}  {one.split}\n{one.table()}" for one in found)
+    sys.stdout.write(text + "\n")
+
+
+def _of_file(
+    name: str,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    context: int,
+    options: BenchmarkOptions,
+) -> Evaluation:
+    """The numbers of a file of rows."""
+    source = open_files(
+        name, DataSection(train=name), CausalLMOptions(name="causal_lm"), name=name,
+        key="--benchmarks",
+    )  # fmt: skip
+    try:
+        shape, items = read_items(source.rows(), options.limit)
+        pairs = [(item.context, more) for item in items for more in item.continuations]
+        requests = encode_pairs(pairs, tokenizer, context)
+    except DataError as error:
+        raise DataError(f"--benchmarks {name}: {error}") from error
+    with progress_bar(f"scoring {name}") as progress:
+        rows = score(
+            model, Continuations(), requests, batch_size=options.batch_size, progress=progress
+        )
+    counts = {"rows": len(items), "predicted": int(sum(rows["count"]))}
+    common: dict[str, Any] = {"task": shape, "split": name, "counts": counts}
+    if shape == "last_word":
+        metrics, intervals = benchmark_scores.last_word(rows, SEED)
+        return Evaluation(
+            metrics=metrics, intervals=intervals, baselines={},
+            definition=benchmark_scores.LAST_WORD, **common,
+        )  # fmt: skip
+    choices = [[more[1:] for more in item.continuations] for item in items]
+    gold = [item.gold for item in items]
+    metrics, intervals, baselines = benchmark_scores.choice(rows, choices, gold)
+    made = Evaluation(
+        metrics=metrics, intervals=intervals, baselines=baselines,
+        definition=benchmark_scores.CHOICE, **common,
+    )  # fmt: skip
+    return replace(made, verdict=verdict("accuracy", True, metrics, intervals, baselines))
+
+
+def _is_task_file(name: str) -> bool:
+    return name.endswith(SUFFIXES)
