@@ -47,6 +47,9 @@ SURFACE = {
     "export": {"--merge", "--base", "--quiet"},
     "compare": {"--json", "--quiet"},
     "report": {"--output", "--quiet"},
+    "serve": {
+        "--host", "--port", "--token-env", "--max-tokens", "--max-requests", "--quiet",
+    },
     "recipes list": {"--json"},
     "recipes show": set(),
     "recipes copy": set(),

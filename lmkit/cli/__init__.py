@@ -27,6 +27,7 @@ from lmkit.cli import (
     pretrain,
     recipes,
     report,
+    serve,
 )
 from lmkit.cli.options import Quiet
 from lmkit.errors import LmkitError, of_tokenizers
@@ -81,6 +82,7 @@ app.command("predict")(predict.predict)
 app.command("export")(export.export)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("serve")(serve.serve)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(data.app, name="data")
 app.add_typer(launch.app, name="launch")

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,8 @@ def test_json_and_table_say_the_same(capsys: pytest.CaptureFixture[str]) -> None
     assert findings["packages"]["torch"] == version("torch")
     assert findings["python"] == ".".join(map(str, sys.version_info[:3]))
     assert findings["precision"]["reason"]
-    assert findings["extras"] == {name: [] for name in ("clean", "dev", "gguf", "lora", "qlora")}
+    extras = metadata("lmkit").get_all("Provides-Extra")
+    assert findings["extras"] == {name: [] for name in extras}
     doctor.report(as_json=False)
     table = capsys.readouterr().out
     for line in ("precision: auto", "compile: auto", "C++ compiler", "cache", "hub", "threads"):
