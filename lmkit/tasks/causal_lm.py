@@ -125,13 +125,14 @@ class CausalLM(TokenTask[CausalLMOptions]):
         """Every input token but the padding has a label."""
         return self.count(batch)
 
+    @torch.no_grad()
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
         """Sums over each window (nll, predicted tokens, unknown ones), its document and bytes.
 
         Beside them `context`: the batch's sums by the tokens that came before.
         """
         labels = batch["labels"]
-        nll, _ = self.head.score(outputs.logits, labels)  # (B, T)
+        nll = self.head.nll(outputs.logits, labels)  # (B, T)
         unknown = -1 if self.unknown is None else self.unknown
         return {
             "nll": nll.double().sum(1).tolist(),

@@ -40,9 +40,10 @@ class TokenTask(Task[OptionsT]):
         """Summed cross-entropy in nats over the predicted tokens of (B, T)."""
         return self.head.loss(outputs.logits, batch["labels"], label_smoothing)
 
+    @torch.no_grad()
     def reduce(self, outputs: Any, batch: Batch) -> Rows:
         """Summed nll in nats and number of predicted tokens of each row."""
-        nll, _ = self.head.score(outputs.logits, batch["labels"])  # (B, T)
+        nll = self.head.nll(outputs.logits, batch["labels"])  # (B, T)
         return {
             "nll": nll.double().sum(1).tolist(),
             "count": (batch["labels"] != IGNORED).sum(1).tolist(),
