@@ -64,9 +64,7 @@ def _scores(found: Comparison) -> Iterator[tuple[str, ...]]:
     yield ("metric", *found.names, *less, "p", "test")
     for name in found.metrics:
         cells = [
-            with_interval(
-                run.of_summary("metrics").get(name), run.of_summary("intervals").get(name)
-            )
+            with_interval(run.of_summary("metrics").get(name), run.interval(name))
             for run in found.runs
         ]
         known = [one.differences.get(name) for one in found.against]

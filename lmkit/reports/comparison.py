@@ -127,10 +127,7 @@ class Comparison:
                 name: [run.of_summary("metrics").get(name) for run in self.runs]
                 for name in self.metrics
             },
-            "intervals": {
-                name: [run.of_summary("intervals").get(name) for run in self.runs]
-                for name in self.metrics
-            },
+            "intervals": {name: [run.interval(name) for run in self.runs] for name in self.metrics},
             "against_first": [
                 {
                     "differences": {key: one.as_json() for key, one in found.differences.items()},

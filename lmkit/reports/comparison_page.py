@@ -34,9 +34,7 @@ def _scores(found: Comparison) -> list[tuple[str, list[str], list[tuple[str, str
     told = []
     for name in found.metrics:
         values = [
-            with_interval(
-                run.of_summary("metrics").get(name), run.of_summary("intervals").get(name)
-            )
+            with_interval(run.of_summary("metrics").get(name), run.interval(name))
             for run in found.runs
         ]
         changes = []

@@ -80,6 +80,25 @@ class RunFacts:
         found = self.summary.get(key)
         return found if isinstance(found, dict) else {}
 
+    def interval(self, metric: str) -> tuple[Any, Any] | None:
+        """The ends of a metric's interval; None where it has none."""
+        ends = self.of_summary("intervals").get(metric)
+        return (ends[0], ends[1]) if isinstance(ends, list) and len(ends) == 2 else None
+
+    @property
+    def baselines(self) -> dict[str, dict[str, Any]]:
+        """The metrics of each baseline."""
+        found = self.of_summary("baselines")
+        return {name: one for name, one in found.items() if isinstance(one, dict)}
+
+    @property
+    def version(self) -> str | None:
+        """That of the lmkit that made the run, where the manifest tells it."""
+        versions = self.manifest.get("versions")
+        return (
+            str(versions["lmkit"]) if isinstance(versions, dict) and "lmkit" in versions else None
+        )
+
     @property
     def verb(self) -> str:
         """`pretrain` or `finetune`: what the run was started with."""

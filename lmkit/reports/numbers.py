@@ -43,8 +43,9 @@ def number(value: Any) -> float:
     return math.nan
 
 
-def cut(text: str, longest: int = LONGEST) -> str:
+def cut(value: Any, longest: int = LONGEST) -> str:
     """The beginning of a long text, and how much is left out."""
+    text = str(value)
     if len(text) <= longest:
         return text
     return f"{text[:longest]}\N{HORIZONTAL ELLIPSIS} ({len(text) - longest:,} more characters)"

@@ -122,7 +122,7 @@ def lines(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> 
     numbers = []
     for row in rows:
         values = [number(value) for value in row]
-        if np.isfinite(values[0]) and len(values) == len(columns):
+        if values and np.isfinite(values[0]) and len(values) == len(columns):
             numbers.append(values)
     if not numbers or len(columns) < 2:
         return None

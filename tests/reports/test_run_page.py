@@ -1,12 +1,21 @@
 """The page of a run: what stands on it, that data cannot act on it, and that it stays small."""
 
 import base64
+import copy
 import hashlib
 import itertools
+import json
 import re
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lmkit.reports.facts import RunFacts
 from lmkit.reports.run_page import render
+from lmkit.run_folder import RunFolder
+from tests.reports.conftest import MANIFEST, SUMMARY
 from tests.reports.reading import Reader
 
 HOSTILE = "</script><script>alert(1)</script><img src=http://x.example/ onerror=alert(2)>\ud800\0"
@@ -167,3 +176,49 @@ def test_secrets_are_not_repeated(made_run) -> None:
                   "data": {"train": {"files": [{"path": address}]}}},
     )  # fmt: skip
     assert "hunter2" not in render(RunFacts.of(run))
+
+
+JUNK = (None, True, 1.5, "text", [], {}, [1], {"a": 1}, [[1]], {"a": {"b": None}})
+FILES = {
+    "manifest": {**MANIFEST, "tokenizer": {"sha256": "x"}},
+    "summary": SUMMARY,
+    "guard": {"incidents": [{"step": 1, "kind": "spike", "action": "stop", "text": "up"}]},
+    "details": {
+        "details": [
+            {"title": "M", "view": "matrix", "columns": ["gold", "a"], "rows": [["a", 3]]},
+            {"title": "L", "view": "line", "columns": ["x", "y"], "rows": [[1, 2]]},
+            {"title": "T", "view": "texts", "columns": ["text"], "rows": [["a"]]},
+        ]
+    },
+}
+
+
+def spoiled(value: Any, draw: Any) -> Any:
+    """The same with one of its parts replaced by something else."""
+    children = (
+        list(value)
+        if isinstance(value, dict)
+        else range(len(value))
+        if isinstance(value, list)
+        else ()
+    )
+    if not children or draw(st.booleans()):
+        return draw(st.sampled_from(JUNK))
+    key = draw(st.sampled_from(list(children)))
+    changed = copy.copy(value)
+    changed[key] = spoiled(value[key], draw)
+    return changed
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_files_of_another_shape_make_a_page_too(tmp_path: Path, data: Any) -> None:
+    """A file that was edited, or is of another version, is no reason to show nothing."""
+    run = RunFolder(tmp_path / "run")
+    run.path.mkdir(exist_ok=True)
+    run.recipe.write_text("a: 1\n")
+    for name, content in FILES.items():
+        spoil = data.draw(st.booleans())
+        made = spoiled(content, data.draw) if spoil else content
+        getattr(run, name).write_text(json.dumps(made))
+    assert "Where it comes from" in Reader(render(RunFacts.of(run))).words
