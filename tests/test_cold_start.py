@@ -31,7 +31,7 @@ SURFACE = {
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
         "--pseudo-tokens", "--bias", "--contamination", "--samples", "--words", "--run-tokens",
-        "--swaps", "--trust-metric-code", "--details", "--slice", "--benchmarks",
+        "--swaps", "--trust-metric-code", "--details", "--slice", "--benchmarks", "--explain",
         "--num-fewshot", "--limit", "--trust-benchmark-code", "--output", "--json", "--quiet",
     },
     "generate": {
@@ -46,7 +46,7 @@ SURFACE = {
     },
     "export": {"--merge", "--base", "--quiet"},
     "compare": {"--json", "--quiet"},
-    "report": {"--output", "--quiet"},
+    "report": {"--output", "--explain", "--quiet"},
     "serve": {
         "--host", "--port", "--token-env", "--max-tokens", "--max-requests", "--quiet",
     },

@@ -137,6 +137,15 @@ Benchmarks = Annotated[
         "answer), or on a task of lm-eval; may be given several times.",
     ),
 ]
+Explain = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--explain",
+        metavar="TEXT",
+        help="Tell which tokens of this text the model's answer comes from; may be given several "
+        "times.",
+    ),
+]
 Shots = Annotated[
     int | None,
     typer.Option(
@@ -174,6 +183,7 @@ def eval_(
     details: Details = None,
     slices: Slices = None,
     benchmarks: Benchmarks = None,
+    explain: Explain = None,
     num_fewshot: Shots = None,
     limit: Limit = None,
     trust_benchmark_code: TrustBenchmarkCode = False,
@@ -204,10 +214,13 @@ def eval_(
         "--trust-metric-code": trust_metric_code,
         "--details": details is not None,
         "--slice": bool(slices),
+        "--explain": bool(benchmarks and explain),
     }
-    for flag, given in (others if benchmarks else own).items():
-        if given and benchmarks:
-            raise UsageError(f"{flag}: means nothing for --benchmarks; leave it out")
+    asked_for = "--benchmarks" if benchmarks else "--explain"
+    checked = {**(others if benchmarks or explain else {}), **({} if benchmarks else own)}
+    for flag, given in checked.items():
+        if given and (benchmarks or explain) and flag in others:
+            raise UsageError(f"{flag}: means nothing for {asked_for}; leave it out")
         if given:
             raise UsageError(f"{flag}: only with --benchmarks")
     if benchmarks:
@@ -223,6 +236,12 @@ def eval_(
             as_json=as_json,
         )
         run_benchmarks(target, asked)
+        return
+
+    if explain:
+        from lmkit.commands.explain import tell_explanations
+
+        tell_explanations(target, explain, output=output, as_json=as_json)
         return
 
     from lmkit.commands.evaluate import EvalOptions, evaluate

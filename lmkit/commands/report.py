@@ -1,15 +1,17 @@
 """`lmkit report`: a run, or several side by side, as one page; at its end and on demand."""
 
+import importlib
 import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from jinja2 import TemplateError
 
 from lmkit.commands.output import check_output
-from lmkit.errors import GuardStopError, LmkitError
+from lmkit.errors import GuardStopError, LmkitError, UsageError
 from lmkit.reports.comparison import Comparison
 from lmkit.reports.comparison_page import render_comparison
 from lmkit.reports.facts import RunFacts
@@ -22,12 +24,13 @@ TOGETHER = "comparison.html"
 logger = logging.getLogger(__name__)
 
 
-def report(targets: Sequence[str], output: str | None) -> None:
+def report(targets: Sequence[str], output: str | None, explained: Sequence[str] = ()) -> None:
     """Write the page of a run or of several, finished or not, and tell where.
 
     Args:
         targets: run folders.
         output: the file; None: `report.html` of the one run folder, `comparison.html` here of more.
+        explained: texts whose tokens are told by what they add to the answer of the one run.
 
     Raises:
         RunFolderError: one is no run, or cannot be read or written.
@@ -36,12 +39,24 @@ def report(targets: Sequence[str], output: str | None) -> None:
     check_output(output)
     runs = [find_run(target) for target in targets]
     if len(runs) == 1:
-        path, page = runs[0].report, render(RunFacts.of(runs[0]))
+        facts = RunFacts.of(runs[0])
+        if explained:
+            facts = _explained(facts, targets[0], explained)
+        path, page = runs[0].report, render(facts)
+    elif explained:
+        raise UsageError("--explain: of one run; several are set side by side without")
     else:
         path, page = Path(TOGETHER), render_comparison(Comparison(runs))
     path = path if output is None else Path(output)
     write_text(path, page)
     sys.stdout.write(f"{path}\n")
+
+
+def _explained(facts: RunFacts, target: str, texts: Sequence[str]) -> RunFacts:
+    """The facts with the attributions of texts among the details."""
+    explain = importlib.import_module("lmkit.commands.explain").explain  # a page needs no torch
+    found = [one.detail(n).as_json() for n, one in enumerate(explain(target, texts), 1)]
+    return replace(facts, details=[*facts.details, *found])
 
 
 def leave_report(run: RunFolder) -> None:

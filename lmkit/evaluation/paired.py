@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import bdtr
 
 from lmkit.evaluation.interval import drawn_sums
 from lmkit.evaluation.tallies import Tallies, figures, matthews
@@ -186,22 +187,10 @@ def mcnemar(first: Floats, second: Floats) -> float:
     """
     only_first = int(((first == 1) & (second == 0)).sum())
     only_second = int(((first == 0) & (second == 1)).sum())
-    count, fewer = only_first + only_second, min(only_first, only_second)
-    # 2 P(X <= fewer) of X ~ B(count, 1/2), from the largest term down; scipy.special, which has
-    # it too, takes longer to import than all of a report takes to write
-    term = math.exp(
-        math.lgamma(count + 1)
-        - math.lgamma(fewer + 1)
-        - math.lgamma(count - fewer + 1)
-        - count * math.log(2)
-    )
-    total = 0.0
-    for at in range(fewer, -1, -1):
-        total += term
-        term *= at / (count - at + 1)
-        if term < total * 1e-17:
-            break
-    return min(1.0, 2 * total)
+    count = only_first + only_second
+    if not count:
+        return 1.0
+    return min(1.0, 2 * float(bdtr(min(only_first, only_second), count, 0.5)))
 
 
 def _class_differences(

@@ -25,15 +25,6 @@
     grid: { stroke: color("--edge"), width: 1 }, ticks: { stroke: color("--edge"), width: 1, size: 5 },
     values: (_, splits) => splits.map(short),
   });
-  // the place in a column that holds a value and is nearest to the pointer's
-  const nearest = (column, from) => {
-    for (let far = 0; far < column.length; far += 1) {
-      for (const at of [from - far, from + far]) {
-        if (column[at] !== null && column[at] !== undefined) return at;
-      }
-    }
-    return from;
-  };
   const width = (place) => Math.max(200, place.clientWidth);
   const plots = figures.map((figure, number) => {
     const place = document.getElementById(`plot-${number + 1}`);
@@ -47,17 +38,10 @@
           ...figure.names.map((label, at) => ({
             label, stroke: color(`--line-${(at % 5) + 1}`), width: 1.6, spanGaps: true,
             dash: at % 2 ? [7, 4] : undefined,
-            points: { show: figure.data[at + 1].filter((value) => value !== null).length < 60, size: 5 },
-            value: (plot, value, _, index) => {
-              const aside = index !== null && index !== plot.cursor.idx && value !== null;
-              return told(value) + (aside ? ` at ${told(figure.data[0][index])}` : "");
-            },
+            points: { show: figure.data[at + 1].filter((value) => value !== null).length < 60, size: 5 }, value: (_, value) => told(value),
           })),
         ],
-        cursor: {
-          focus: { prox: 30 }, points: { size: 8 },
-          dataIdx: (_, series, index) => (series ? nearest(figure.data[series], index) : index),
-        },
+        cursor: { focus: { prox: 30 }, points: { size: 8 } },
       },
       figure.data,
       place,

@@ -7,6 +7,7 @@ import itertools
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,7 @@ EVALUATED = "eval_"
 _PLACES = ("step", "epoch")  # where a line stands, not what was measured there
 _UNTOLD = ("runtime", "samples_per_second", "steps_per_second")  # of Trainer's evaluations
 
-_NUMBERS = (int, float, type(None))  # null stands for what is not finite; true is no number
-
 Floats = NDArray[np.float64]
-Pairs = list[tuple[float, float]]
-"""Of a step and a value."""
 
 
 @dataclass(frozen=True)
@@ -69,22 +66,22 @@ def read_log(path: Path) -> Log:
     """
     if not path.is_file():
         return Log()
-    found: tuple[dict[str, Pairs], dict[str, Pairs]] = ({}, {})
-    known: dict[str, Pairs | None] = {}  # where the values of a key go
+    found: tuple[dict[str, list[tuple[float, float]]], ...] = ({}, {})
     lines = damaged = 0
     with path.open("rb") as file:
         for text in file:
-            numbers = _numbers(text)
-            if numbers is None:
+            line = _parsed(text)
+            if line is None:
                 damaged += bool(text.strip())
                 continue
             lines += 1
-            step = numbers["step"]
-            for key, number in numbers.items():
-                if key not in known:
-                    known[key] = _place(key, found)
-                if (pairs := known[key]) is not None:
-                    pairs.append((step, number))
+            step = line["step"]
+            for key, value in line.items():
+                scored = key.startswith(EVALUATED)
+                name = key.removeprefix(EVALUATED) if scored else key
+                if key not in _PLACES and name not in _UNTOLD and _is_number(value):
+                    number = math.nan if value is None else float(value)
+                    found[scored].setdefault(name, []).append((step, number))
     training, evaluation = ({key: _series(pairs) for key, pairs in one.items()} for one in found)
     return Log(training, evaluation, lines, damaged)
 
@@ -112,29 +109,25 @@ def thin(series: Series, most: int) -> Series:
     return Series(steps[chosen], values[chosen])
 
 
-def _numbers(text: bytes) -> dict[str, float] | None:
-    """The numbers of a line, NaN for null, `step` among them; None where it is damaged."""
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    """The object of a line that has a step; None where it is damaged."""
     try:
         line = from_json(text)  # three times as fast as json.loads
-        numbers = {
-            key: math.nan if value is None else float(value)
-            for key, value in line.items()
-            if type(value) in _NUMBERS
-        }
-        return numbers if math.isfinite(numbers["step"]) else None
-    except (ValueError, KeyError, AttributeError, OverflowError, RecursionError):
+        usable = isinstance(line, dict) and math.isfinite(line["step"])
+        for value in line.values() if usable else ():
+            if _is_number(value) and value is not None:
+                float(value)  # an integer may be too large for one
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
+    return line if usable else None
 
 
-def _place(key: str, found: tuple[dict[str, Pairs], dict[str, Pairs]]) -> Pairs | None:
-    """The list for the values of a key, among those of training or evaluation; None for none."""
-    name = key.removeprefix(EVALUATED)
-    if key in _PLACES or name in _UNTOLD:
-        return None
-    return found[key.startswith(EVALUATED)].setdefault(name, [])
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number, or the null that stands for one that is not finite."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _series(pairs: Pairs) -> Series:
+def _series(pairs: list[tuple[float, float]]) -> Series:
     steps, values = np.asarray(pairs, dtype=np.float64).T  # (N,) both
     order = np.argsort(steps, kind="stable")
     values = np.where(np.isfinite(values), values, np.nan)

@@ -1,0 +1,235 @@
+"""`--explain TEXT`: which tokens of a text an answer comes from, on the terminal and in a report.
+
+Explained is the log-probability, in nats, of what the model says: the label of a classifier (of a
+regression the number itself), the first tag of each entity, the next token of a causal model. The
+text it is held against has the mask token (else the padding token) in the place of every token but
+the special ones.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.text import Text
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedTokenizerBase
+
+from lmkit.commands.gguf import as_folder
+from lmkit.commands.output import check_output
+from lmkit.commands.subject import recipe_of, task_and_model
+from lmkit.data.rows import Row
+from lmkit.data.tokenizer import load_tokenizer, start_token_id
+from lmkit.data.word_windows import filling_token
+from lmkit.errors import DataError, UsageError
+from lmkit.evaluation.detail import Detail
+from lmkit.models.attributions import Attributions, check_captum, integrated_gradients
+from lmkit.models.device import default_device
+from lmkit.models.loading import ModelLoader
+from lmkit.run_folder import model_folder, write_json
+from lmkit.tasks import build
+from lmkit.tasks.base import Task
+
+EXPLAINED = ("classification", "ner", "causal_lm", "chat", "preference")
+MOST = 8
+"""Entities of a text that are explained."""
+_STRONG = 0.5  # share of the largest attribution from which a token is shown in bold
+
+Answer = Callable[[Mapping[str, Tensor]], Tensor]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One answer to one text."""
+
+    text: str
+    answer: str
+    """What is explained: a label, an entity and its place, the next token."""
+    tokens: list[str]
+    """The T tokens as text."""
+    found: Attributions
+
+    def as_json(self) -> dict[str, Any]:
+        """For JSON."""
+        pairs = zip(self.tokens, self.found.tokens, strict=True)
+        return {
+            "text": self.text, "answer": self.answer, "value": self.found.value,
+            "baseline": self.found.baseline, "completeness_error": self.found.error,
+            "steps": self.found.steps,
+            "tokens": [{"token": token, "attribution": number} for token, number in pairs],
+        }  # fmt: skip
+
+    def detail(self, number: int) -> Detail:
+        """For a report: the tokens of the text in a row, those that speak for it shaded."""
+        return Detail(
+            f"explained_{number}", f"Why {self.answer}: {self.text}",
+            f"{DEFINITION} {self.line()}", "matrix", ["", *self.tokens],
+            [["nats", *self.found.tokens]],
+        )  # fmt: skip
+
+    def line(self) -> str:
+        """The answer to the text and to the baseline, and what the sum of the tokens misses."""
+        found = self.found
+        return (
+            f"{found.value:.4f} for the text, {found.baseline:.4f} for the baseline; the "
+            f"attributions miss their difference by {abs(found.error):.1e} ({found.steps} steps)."
+        )
+
+
+DEFINITION = (
+    "Integrated gradients (arXiv:1703.01365) of the log-probability of the answer, in nats, from a "
+    "text whose tokens are masked (else padding): what is positive speaks for it. They tell what "
+    "this model made of this text, not why the answer is right."
+)
+
+
+def explain(target: str, texts: Sequence[str], flag: str = "--explain") -> list[Explanation]:
+    """Explain what a model says of texts.
+
+    Args:
+        target: a run folder, a checkpoint, a model folder or a hub name.
+        texts: as `lmkit predict` takes them: for a pair, two to a row.
+        flag: what asked for it, for messages.
+
+    Raises:
+        MissingExtraError: captum is absent.
+        UsageError: the task is none that can be explained, or the texts are no rows.
+    """
+    check_captum(flag)
+    target = as_folder(target)
+    options, section = task_and_model(target, recipe_of(target))
+    if options.name not in EXPLAINED:
+        raise UsageError(
+            f"{flag}: explains classification, ner and causal models; {target} is for "
+            f"{options.name}"
+        )
+    task = build(options)
+    tokenizer = load_tokenizer(model_folder(target))
+    model = task.build_model(ModelLoader(section), tokenizer)
+    model.to(default_device())  # type: ignore[arg-type] # its stub knows no string
+    model.train(False)
+    found: list[Explanation] = []
+    for text, batch in _batches(task, texts, tokenizer):
+        batch = {key: value.to(model.device) for key, value in batch.items()}
+        baseline, tokens = _baseline(batch["input_ids"], tokenizer)
+        with torch.no_grad():
+            logits = task.forward(model, batch).logits
+        for name, answer in _answers(task, model, logits, tokens, tokenizer):
+            attributions = integrated_gradients(model, answer, batch, baseline)
+            found.append(Explanation(text, name, tokens, attributions))
+    return found
+
+
+def tell_explanations(
+    target: str, texts: Sequence[str], *, output: str | None, as_json: bool
+) -> None:
+    """Explain, and tell it: to a person, or as one JSON object, which `output` keeps.
+
+    Raises:
+        LmkitError: as `explain`, or the file cannot be written.
+    """
+    check_output(output)
+    found = explain(target, texts)
+    told = {
+        "model": target, "definition": DEFINITION, "explanations": [o.as_json() for o in found],
+    }  # fmt: skip
+    if output is not None:
+        write_json(Path(output), told)
+    if as_json:
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        show(found)
+
+
+def show(found: Sequence[Explanation]) -> None:
+    """For people, on standard output: each text with its tokens in color where there is any."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    for one in found:
+        console.print(Text(f"{one.answer}: {one.line()}"))
+        largest = max(map(abs, one.found.tokens), default=0.0) or 1.0
+        if console.is_terminal:
+            line = Text()
+            for token, number in zip(one.tokens, one.found.tokens, strict=True):
+                share = abs(number) / largest
+                style = ("green" if number > 0 else "red") if share > 0.1 else ""
+                line.append(f"{token} ", f"bold {style}" if share > _STRONG else style)
+            console.print(line)
+        for token, number in zip(one.tokens, one.found.tokens, strict=True):
+            mark = ("+" if number > 0 else "-") * round(20 * abs(number) / largest)
+            console.print(Text(f"  {token:<16} {number:>9.4f}  {mark}"))
+    console.print(Text(DEFINITION))
+
+
+def _batches(
+    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> list[tuple[str, dict[str, Tensor]]]:
+    """Each row's text, and its batch of one."""
+    if task.options.name in ("classification", "ner"):
+        rows = [Row(values, f"text {n}") for n, values in enumerate(task.input_rows(texts), 1)]
+        made = []
+        for row in rows:
+            (feature, *more) = task.encode_inputs([row], tokenizer)
+            if more:
+                raise UsageError(f"{row.origin}: is longer than the model reads at once")
+            batch = task.collate([feature])
+            kept = {k: v for k, v in batch.items() if v.shape == batch["input_ids"].shape}
+            made.append((" | ".join(map(str, row.values.values())), kept))
+        return made
+    start = start_token_id(tokenizer)
+    made = []
+    for text in texts:
+        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        ids = [*([] if start is None else [start]), *ids][-task.options.block_size :]
+        if not ids:
+            raise DataError("--explain: an empty text has no tokens")
+        made.append((text, {"input_ids": torch.tensor([ids])}))
+    return made
+
+
+def _baseline(ids: Tensor, tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, list[str]]:
+    """The text that says nothing (1, T), and what the tokens are called."""
+    masked = tokenizer.mask_token_id  # some count positions by the padding token
+    blank = masked if masked is not None else filling_token(tokenizer)
+    special = set(tokenizer.all_special_ids)
+    plain = torch.tensor([[int(i) not in special for i in ids[0]]], device=ids.device)
+    names = [
+        str(tokenizer.decode([int(i)])).strip() or repr(tokenizer.decode([int(i)]))
+        for i in ids[0]
+    ]  # fmt: skip
+    return torch.where(plain, blank, ids), names
+
+
+def _answers(
+    task: Task[Any], model: Any, logits: Tensor, tokens: list[str], tokenizer: Any
+) -> list[tuple[str, Answer]]:
+    """What is explained: its name, and the number that it is by."""
+
+    def of(read: Callable[[Tensor], Tensor]) -> Answer:
+        return lambda batch: read(task.forward(model, dict(batch)).logits.double())
+
+    names = model.config.id2label
+    if task.options.name == "ner":
+        tags = logits[0].argmax(-1).tolist()  # (T,)
+        firsts = [at for at, tag in enumerate(tags) if str(names[tag]).startswith("B-")][:MOST]
+        return [
+            (
+                f"{names[tags[at]][2:]} at {tokens[at]!r}",
+                of(lambda logits, at=at: logits[:, at].log_softmax(-1)[:, tags[at]]),  # type: ignore[misc]
+            )
+            for at in firsts
+        ]
+    if task.options.name != "classification":
+        (best,) = logits[:, -1].argmax(-1).tolist()
+        name = f"next {tokenizer.decode([best])!r}"
+        return [(name, of(lambda logits: logits[:, -1].log_softmax(-1)[:, best]))]
+    if task.options.problem == "regression":
+        return [("the number", of(lambda logits: logits[:, 0]))]
+    (best,) = logits.argmax(-1).tolist()
+    if task.options.problem == "multi_label_classification":
+        return [(str(names[best]), of(lambda logits: functional.logsigmoid(logits[:, best])))]
+    return [(str(names[best]), of(lambda logits: logits.log_softmax(-1)[:, best]))]
