@@ -17,15 +17,18 @@ def check_output(output: str | None, flag: str = "--output") -> None:
         flag: the option that names it.
 
     Raises:
-        UsageError: it is a folder, or lies in one that is not there.
+        UsageError: it is a folder, lies in one that is not there, or can be no name.
     """
     if output is None:
         return
     path = Path(output)
-    if path.is_dir():
-        raise UsageError(f"{flag} {output}: is a folder; name a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"{flag} {output}: there is no folder {path.parent}")
+    try:
+        if path.is_dir():
+            raise UsageError(f"{flag} {output}: is a folder; name a file")
+        if not path.parent.is_dir():
+            raise UsageError(f"{flag} {output}: there is no folder {path.parent}")
+    except OSError as error:  # of names that are too long
+        raise UsageError(f"{flag} {output}: cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -5,6 +5,7 @@ gone on with was begun with the same settings, and each of its lines belongs to 
 there now.
 """
 
+import hashlib
 import json
 import logging
 import os
@@ -27,6 +28,8 @@ Settings = dict[str, Any]
 
 SMALL = ("*.json", "*.jinja", "*.model", "*.txt")
 """The files of a model folder that are read whole; of the weights only samples are."""
+LONGEST = 230
+"""Bytes of a file's name that may be made longer by 15; most file systems take 255."""
 ANEW = "give the same, or leave out --resume to begin anew"
 
 logger = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ class TextsFile:
             UsageError: it cannot be gone on with.
         """
         self.path = Path(output)
-        self.beside = self.path.with_name(f".{self.path.name}.settings.json")
+        self.beside = self.path.with_name(f".{_short(self.path.name)}.settings.json")
         self.plain = self.path.is_file() or not self.path.exists()
         self.begun: Settings | None = None
         self.options = options
@@ -77,8 +80,6 @@ class TextsFile:
             _compare(self.path, self.begun, settings)
             done = self._cut(lines)
             logger.info("%s: %d prompts are answered already", self.path, done)
-        else:
-            self.beside.unlink(missing_ok=True)
         with open_output(str(self.path), append=self.begun is not None) as file:
             if self.plain and self.begun is None:
                 self._keep(settings)
@@ -131,11 +132,14 @@ class TextsFile:
         return found
 
     def _keep(self, settings: Settings) -> None:
-        """Write the settings, whole or not at all."""
+        """Write the settings, whole or not at all; the file they are for is empty until then."""
         aside = self.beside.with_suffix(".new")
-        aside.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-        sync(aside)
-        aside.replace(self.beside)
+        try:
+            aside.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+            sync(aside)
+            aside.replace(self.beside)
+        except OSError as error:  # a folder in which no other file may be made
+            logger.warning("%s: --resume will not go on with it: %s", self.path, error)
 
     def _cut(self, lines: int) -> int:
         """Cut what a kill left of a line, or of the lines of a prompt; the whole prompts."""
@@ -151,6 +155,12 @@ class TextsFile:
                 raise DataError(f"--resume: {self.path}:{len(ends)}: is no line of JSON; {ANEW}")
         os.truncate(self.path, ends[whole * lines])
         return whole
+
+
+def _short(name: str) -> str:
+    """A name that may be made longer."""
+    raw = os.fsencode(name)
+    return name if len(raw) < LONGEST else hashlib.sha256(raw).hexdigest()
 
 
 def settings_of(target: str, writer: Writer) -> Settings:

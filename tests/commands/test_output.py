@@ -38,6 +38,8 @@ def test_what_cannot_be_written_is_told_before_the_work(name, says, tmp_path, mo
 
 
 def test_a_name_that_is_too_long_is_an_error(tmp_path):
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_output(f"{tmp_path}/{'x' * 300}")
     with (
         pytest.raises(UsageError, match="cannot be written"),
         open_output(f"{tmp_path}/{'x' * 300}"),

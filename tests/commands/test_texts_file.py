@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from lmkit.commands import texts_file
 from lmkit.commands.generate import generate_lines
 from lmkit.errors import DataError, UsageError
 from lmkit.generation.options import GenerationOptions
@@ -61,6 +62,22 @@ def test_a_drawn_seed_is_kept(write):
     write.path.write_bytes(whole[: len(whole) // 2])
     assert write(options=options, resume=True) == whole
     assert write(options=options) != whole  # begun anew another one is drawn
+
+
+def test_a_long_name_is_gone_on_with_too(write):
+    write.path = write.path.with_name("x" * 255)
+    whole = write()
+    write.path.write_bytes(whole[:100])
+    assert write(resume=True) == whole
+
+
+def test_a_folder_that_takes_no_other_file_is_told(write, monkeypatch, caplog):
+    def refuse(*_args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(texts_file, "sync", refuse)
+    assert write()
+    assert "--resume will not go on with it: [Errno 13] Permission denied" in caplog.text
 
 
 def test_nothing_there_is_begun(write):
