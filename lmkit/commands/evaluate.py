@@ -34,7 +34,7 @@ SHOWN = "-"
 """In the place of a file: the details go to standard output."""
 BESIDE = {
     "--bias": ("--bias",),
-    "--samples": ("--samples", "--text-column"),
+    "--samples": ("--samples", "--text-column", "--run-tokens"),
     "--swaps": ("--swaps", "--data", "--split", "--text-column"),
 }
 """What may be given beside an option that asks for something else than a plain score."""
@@ -95,7 +95,7 @@ def evaluate(target: str, options: EvalOptions) -> None:
         found = evaluate_split(
             subject.task, subject.model, subject.tokenizer, subject.source,
             batch_size=options.batch_size, seed=subject.seed, train=subject.train,
-            progress=progress, columns=options.slices,
+            progress=progress, columns=options.slices, kept=options.contamination,
             detailed=options.details is not None or bool(options.slices),
         )  # fmt: skip
     found = dataclasses.replace(found, split=subject.split)
@@ -140,11 +140,14 @@ def _check(options: EvalOptions) -> None:
     asked = {"--bias": options.bias, "--samples": options.samples, "--swaps": options.swaps}
     alone = next((name for name, value in asked.items() if value is not None), None)
     if alone is None:
+        if options.run_tokens is not None and not options.contamination:
+            raise UsageError("--run-tokens: is for --contamination or --samples FILE")
         return
     given = {
         **asked, "--data": options.data, "--split": options.split, "--stride": options.stride,
         "--slice": options.slices, "--pseudo-perplexity": options.pseudo_tokens,
         "--contamination": options.contamination, "--text-column": options.text_column,
+        "--run-tokens": options.run_tokens, "--trust-metric-code": options.trust_metric_code,
     }  # fmt: skip
     others = [name for name, value in given.items() if value and name not in BESIDE[alone]]
     if others:

@@ -76,6 +76,7 @@ def test_a_model_without_its_training_data(cli, tiny_gpt2_folder, copied):
         (["--samples", "samples.jsonl", "--split", "test"], "--samples and --split: what --sam"),
         (["--samples", "samples.jsonl", "--text-column", "txt"], "no column `txt`"),
         (["--samples", "blank.jsonl"], "blank.jsonl"),
+        (["--run-tokens", "9"], "--run-tokens: is for --contamination or --samples FILE"),
     ],
 )
 def test_what_does_not_fit(cli, run, copied, tmp_path, options, told):

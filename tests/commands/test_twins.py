@@ -50,6 +50,7 @@ def test_a_list_of_ones_own_and_what_does_not_fit(
         ((*base, "none.csv"), "--swaps none.csv: no text of rows.jsonl holds such a word"),
         ((*base, "absent.csv"), "absent.csv"),
         ((*base, "gender", "--slice", "label"), "--swaps and --slice: what --swaps asks for"),
+        ((*base, "gender", "--run-tokens", "9"), "--swaps and --run-tokens: what --swaps"),
         (
             ("eval", tiny_gpt2_folder, "--data", data, "--swaps", "names"),
             "--swaps: is for classification",
