@@ -76,6 +76,7 @@ def test_the_run_folder_is_that_of_the_contract(cli, small_recipe: Path, tmp_pat
     ]  # fmt: skip
     assert set(summary["train"]) == {
         "steps", "tokens", "seconds", "tokens_per_second", "peak_memory_mb", "loss",
+        "flops", "mfu", "peak_flops_per_second", "peak_source", "wall_seconds",
     }  # fmt: skip
     assert (summary["task"], summary["split"], summary["step"]) == ("causal_lm", "validation", 8)
     assert summary["output_dir"] == str(run)

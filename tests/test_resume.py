@@ -17,7 +17,8 @@ from lmkit.training.progress import MetricsFile
 
 TIMES = {"tokens_per_second"}
 OF_THE_MACHINE = (
-    "seconds", "tokens_per_second", "peak_memory_mb", "wall_seconds", "mfu", "peak_flops",
+    "seconds", "tokens_per_second", "peak_memory_mb", "wall_seconds", "mfu",
+    "peak_flops_per_second",
 )  # fmt: skip
 
 

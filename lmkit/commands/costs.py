@@ -33,7 +33,7 @@ def cost_of(session: Session, trained: Trained, flops: float) -> dict[str, Any]:
     return {
         "flops": flops,
         "mfu": flops / max(trained.totals.elapsed(), 1e-9) / most,
-        "peak_flops": most,
+        "peak_flops_per_second": most,
         "peak_source": peak.source,
         **meter.told(kwh),
     }

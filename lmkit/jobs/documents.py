@@ -35,7 +35,7 @@ class _Representer(SafeRepresenter):
 
     def represent_text(self, data: str) -> ScalarNode:
         """A block where there are several lines, bare only what is a word or a path."""
-        bare = data[:1].isalpha() or data.startswith("/")
+        bare = (data[:1].isalpha() or data.startswith("/")) and data.isprintable()
         style = None if bare and data.lower() not in _RESERVED else '"'
         if "\n" in data and all(line.isprintable() for line in data.split("\n")):
             style = "|"

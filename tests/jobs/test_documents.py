@@ -45,6 +45,11 @@ def test_what_is_read_is_what_was_given(parts: list[dict[str, Any]]) -> None:
     assert list(YAML(typ="safe", pure=True).load_all(io.StringIO(text))) == parts
 
 
+def test_a_character_that_breaks_lines_in_yaml_alone_is_kept() -> None:
+    for text in ("A\x85", "a\u2028b", "a\u2028"):
+        assert list(yaml.safe_load_all(documents("", [{"a": text}]))) == [{"a": text}]
+
+
 def test_a_script_stays_readable_and_the_order_is_kept() -> None:
     text = documents("Why.", [{"b": {"run": "a\n  b\n"}, "a": "8"}])
     assert text == '# Why.\nb:\n  run: |\n    a\n      b\na: "8"\n'

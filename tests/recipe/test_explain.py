@@ -176,7 +176,7 @@ def test_an_unknown_task_has_its_neighbor_named() -> None:
         ("trian: {}", "4:1: trian: unknown key; did you mean `train`?"),
         (
             "x: 1",
-            "4:1: x: unknown key; allowed: task, model, tokenizer, data, train, output_dir",
+            "4:1: x: unknown key; allowed: task, model, tokenizer, data, train, cost, output_dir",
         ),
         ("output_dir: 5", "4:13: output_dir: found 5; allowed: text (not empty) or null"),
         ("tokenizer: {train: 5}", "4:20: tokenizer.train: found 5; allowed: a mapping or null"),

@@ -12,8 +12,8 @@ DATA = {"task": {"name": "masked_lm"}}
 
 def test_every_section_is_found() -> None:
     assert list(sections()) == [
-        "", "model", "tokenizer", "data", "train", "model.lora", "tokenizer.train", "data.train.*",
-        "data.clean", "data.augment", "data.augment.masked_model",
+        "", "model", "tokenizer", "data", "train", "cost", "model.lora", "tokenizer.train",
+        "data.train.*", "data.clean", "data.augment", "data.augment.masked_model",
     ]  # fmt: skip
 
 

@@ -105,6 +105,7 @@ def test_a_dump_names_every_key_and_loads_back() -> None:
         "tokenizer",
         "data",
         "train",
+        "cost",
     ]
 
 
