@@ -192,59 +192,8 @@ def eval_(
     quiet: Quiet = False,  # noqa: ARG001 - acts when it is read
 ) -> None:
     """Score a model: its metrics with 95 % intervals, the baselines, and what the numbers mean."""
-    from lmkit.errors import UsageError
-
-    own = {
-        "--num-fewshot": num_fewshot is not None,
-        "--limit": limit is not None,
-        "--trust-benchmark-code": trust_benchmark_code,
-    }
-    others = {
-        "--data": data is not None,
-        "--split": split is not None,
-        "--stride": stride is not None,
-        "--text-column": text_column is not None,
-        "--pseudo-perplexity": pseudo_perplexity,
-        "--contamination": contamination,
-        "--bias": bias is not None,
-        "--samples": samples is not None,
-        "--words": words is not None,
-        "--swaps": swaps is not None,
-        "--run-tokens": run_tokens is not None,
-        "--trust-metric-code": trust_metric_code,
-        "--details": details is not None,
-        "--slice": bool(slices),
-        "--explain": bool(benchmarks and explain),
-    }
-    asked_for = "--benchmarks" if benchmarks else "--explain"
-    checked = {**(others if benchmarks or explain else {}), **({} if benchmarks else own)}
-    for flag, given in checked.items():
-        if given and (benchmarks or explain) and flag in others:
-            raise UsageError(f"{flag}: means nothing for {asked_for}; leave it out")
-        if given:
-            raise UsageError(f"{flag}: only with --benchmarks")
-    if benchmarks:
-        from lmkit.commands.benchmarks import BenchmarkOptions, run_benchmarks
-
-        asked = BenchmarkOptions(
-            names=tuple(dict.fromkeys(benchmarks)),
-            batch_size=batch_size,
-            limit=limit,
-            shots=num_fewshot,
-            trusted=trust_benchmark_code,
-            output=output,
-            as_json=as_json,
-        )
-        run_benchmarks(target, asked)
-        return
-
-    if explain:
-        from lmkit.commands.explain import tell_explanations
-
-        tell_explanations(target, explain, output=output, as_json=as_json)
-        return
-
-    from lmkit.commands.evaluate import EvalOptions, evaluate
+    from lmkit.commands.eval_options import EvalOptions
+    from lmkit.commands.evaluate import evaluate
 
     options = EvalOptions(
         data=data,
@@ -264,5 +213,10 @@ def eval_(
         trust_metric_code=trust_metric_code,
         details=details,
         slices=tuple(dict.fromkeys(slices or ())),
+        benchmarks=tuple(dict.fromkeys(benchmarks or ())),
+        limit=limit,
+        shots=num_fewshot,
+        trust_benchmark_code=trust_benchmark_code,
+        explain=tuple(explain or ()),
     )
     evaluate(target, options)

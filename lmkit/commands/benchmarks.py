@@ -6,17 +6,16 @@ name, or a task file (.yaml), is lm-eval's.
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit.commands.bar import progress_bar
+from lmkit.commands.eval_options import EvalOptions
 from lmkit.commands.gguf import as_folder
 from lmkit.commands.harness import SUFFIXES, require_harness, run_tasks
-from lmkit.commands.output import check_output
 from lmkit.commands.scoring_run import Evaluation
 from lmkit.commands.subject import MAX_CONTEXT, SEED
 from lmkit.data.benchmark_rows import read_items
@@ -33,35 +32,14 @@ from lmkit.recipe.sections import DataSection
 from lmkit.run_folder import write_json
 
 
-@dataclass(frozen=True)
-class BenchmarkOptions:
-    """What `lmkit eval --benchmarks` may be told."""
-
-    names: Sequence[str]
-    """Files of rows, task files of lm-eval, or names of its tasks."""
-    batch_size: int = 8
-    """Sequences at a time."""
-    limit: int | None = None
-    """Items of each at most."""
-    shots: int | None = None
-    """Answered examples before each item of a task of lm-eval; None: as the task says."""
-    trusted: bool = False
-    """Run what stands in task files of one's own."""
-    output: str | None = None
-    """A file for the JSON object."""
-    as_json: bool = False
-    """The JSON object on standard output instead of tables."""
-
-
-def run_benchmarks(target: str, options: BenchmarkOptions) -> None:
+def run_benchmarks(target: str, options: EvalOptions) -> None:
     """Score a causal model on each, and tell the results.
 
     Raises:
         LmkitError: the model, a file or a task cannot be used.
     """
-    check_output(options.output)
-    files = [name for name in options.names if Path(name).exists() and not _is_task_file(name)]
-    theirs = [name for name in options.names if name not in files]
+    files = [name for name in options.benchmarks if Path(name).exists() and not _is_task_file(name)]
+    theirs = [name for name in options.benchmarks if name not in files]
     for name in theirs:
         if not _is_task_file(name) and (Path(name).suffix or len(Path(name).parts) > 1):
             raise UsageError(f"--benchmarks {name}: no such file")
@@ -69,7 +47,7 @@ def run_benchmarks(target: str, options: BenchmarkOptions) -> None:
         require_harness(theirs[0])
     elif options.shots is not None:
         raise UsageError("--num-fewshot: only for tasks of lm-eval; a file is asked as it is")
-    elif options.trusted:
+    elif options.trust_benchmark_code:
         raise UsageError("--trust-benchmark-code: only for task files (.yaml) of lm-eval")
     target = as_folder(target)
     model, tokenizer = open_for_writing(target)
@@ -80,7 +58,7 @@ def run_benchmarks(target: str, options: BenchmarkOptions) -> None:
     if theirs:
         found += run_tasks(
             theirs, model, tokenizer, batch_size=options.batch_size, context=context,
-            limit=options.limit, shots=options.shots, trusted=options.trusted,
+            limit=options.limit, shots=options.shots, trusted=options.trust_benchmark_code,
         )  # fmt: skip
     told = {"model": target, "benchmarks": {one.split: one.as_json() for one in found}}
     if options.output is not None:
@@ -97,7 +75,7 @@ def _of_file(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     context: int,
-    options: BenchmarkOptions,
+    options: EvalOptions,
 ) -> Evaluation:
     """The numbers of a file of rows."""
     source = open_files(

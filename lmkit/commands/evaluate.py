@@ -6,15 +6,15 @@ Standard output gets a table for people or, with `--json`, one object; `--output
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lmkit.commands.bar import progress_bar
+from lmkit.commands.benchmarks import run_benchmarks
 from lmkit.commands.bias import score_pairs
 from lmkit.commands.contaminated import check_contamination, contamination
-from lmkit.commands.output import check_output
+from lmkit.commands.eval_options import SHOWN, EvalOptions, check_options
+from lmkit.commands.explain import tell_explanations
 from lmkit.commands.samples import screen_samples
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
@@ -30,55 +30,6 @@ from lmkit.evaluation.perplexity import documents, perplexity
 from lmkit.evaluation.scoring import score
 from lmkit.run_folder import write_json
 
-SHOWN = "-"
-"""In the place of a file: the details go to standard output."""
-BESIDE = {
-    "--bias": ("--bias",),
-    "--samples": ("--samples", "--text-column", "--run-tokens"),
-    "--swaps": ("--swaps", "--data", "--split", "--text-column"),
-}
-"""What may be given beside an option that asks for something else than a plain score."""
-
-
-@dataclass(frozen=True)
-class EvalOptions:
-    """What `lmkit eval` may be told."""
-
-    data: str | None = None
-    """A file to score on instead of the run's own data."""
-    split: str | None = None
-    """The split of the run's data; left out, `test`, else `validation`."""
-    batch_size: int = 8
-    """Sequences at a time."""
-    stride: int | None = None
-    """Tokens the window of a causal model moves on a long document; left out, the recipe's."""
-    text_column: str | None = None
-    """The column that holds the text; left out, the recipe's, else `text`."""
-    pseudo_tokens: int | None = None
-    """Also score so many tokens of a masked model one by one; left out, none."""
-    output: str | None = None
-    """A file for the JSON object."""
-    as_json: bool = False
-    """The JSON object on standard output instead of the table."""
-    bias: str | None = None
-    """A file of sentence pairs to score instead of data."""
-    samples: str | None = None
-    """A file of texts that the model wrote, to screen instead of scoring data."""
-    swaps: str | None = None
-    """`gender`, `names` or a file of words to swap in the texts of a classifier."""
-    words: str | None = None
-    """A file of words that are looked for in `samples`."""
-    contamination: bool = False
-    """Whether the documents are looked for in the training data."""
-    run_tokens: int | None = None
-    """Tokens in a row that are looked for there; left out, 13, of samples 50."""
-    trust_metric_code: bool = False
-    """Whether the code of metrics that the run's recipe names is run."""
-    details: str | None = None
-    """A file for the details (as the `details.json` of a run), or `-`: after the table."""
-    slices: Sequence[str] = ()
-    """Columns of the data by whose values the metrics are told too."""
-
 
 def evaluate(target: str, options: EvalOptions) -> None:
     """Score `target` and tell the result.
@@ -86,7 +37,13 @@ def evaluate(target: str, options: EvalOptions) -> None:
     Raises:
         LmkitError: target, data and options do not fit, or cannot be read.
     """
-    _check(options)
+    check_options(options)
+    if options.benchmarks:
+        run_benchmarks(target, options)
+        return
+    if options.explain:
+        tell_explanations(target, options)
+        return
     if (alone := _without_data(target, options)) is not None:
         _tell(alone, {"task": alone.task, "model": target, **alone.as_json()}, options)
         return
@@ -126,32 +83,6 @@ def _without_data(target: str, options: EvalOptions) -> Evaluation | None:
         with progress_bar("scoring twins") as progress:
             return score_twins(subject, target, options.swaps, options.batch_size, progress)
     return None
-
-
-def _check(options: EvalOptions) -> None:
-    """See where results are to go, before minutes of work."""
-    check_output(options.output)
-    if options.details == SHOWN and options.as_json:
-        raise UsageError("--details -: standard output gets the JSON object; name a file")
-    if options.details != SHOWN:
-        check_output(options.details, "--details")
-    if options.words is not None and options.samples is None:
-        raise UsageError("--words: is for --samples FILE, which is not given")
-    asked = {"--bias": options.bias, "--samples": options.samples, "--swaps": options.swaps}
-    alone = next((name for name, value in asked.items() if value is not None), None)
-    if alone is None:
-        if options.run_tokens is not None and not options.contamination:
-            raise UsageError("--run-tokens: is for --contamination or --samples FILE")
-        return
-    given = {
-        **asked, "--data": options.data, "--split": options.split, "--stride": options.stride,
-        "--slice": options.slices, "--pseudo-perplexity": options.pseudo_tokens,
-        "--contamination": options.contamination, "--text-column": options.text_column,
-        "--run-tokens": options.run_tokens, "--trust-metric-code": options.trust_metric_code,
-    }  # fmt: skip
-    others = [name for name, value in given.items() if value and name not in BESIDE[alone]]
-    if others:
-        raise UsageError(f"{alone} and {others[0]}: what {alone} asks for is looked at by itself")
 
 
 def _opened(target: str, options: EvalOptions) -> Subject:

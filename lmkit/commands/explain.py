@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
+from lmkit.commands.eval_options import EvalOptions
 from lmkit.commands.gguf import as_folder
-from lmkit.commands.output import check_output
 from lmkit.commands.subject import recipe_of, task_and_model
 from lmkit.data.rows import Row
 from lmkit.data.tokenizer import load_tokenizer, start_token_id
@@ -125,22 +125,19 @@ def explain(target: str, texts: Sequence[str], flag: str = "--explain") -> list[
     return found
 
 
-def tell_explanations(
-    target: str, texts: Sequence[str], *, output: str | None, as_json: bool
-) -> None:
+def tell_explanations(target: str, options: EvalOptions) -> None:
     """Explain, and tell it: to a person, or as one JSON object, which `output` keeps.
 
     Raises:
         LmkitError: as `explain`, or the file cannot be written.
     """
-    check_output(output)
-    found = explain(target, texts)
+    found = explain(target, options.explain)
     told = {
         "model": target, "definition": DEFINITION, "explanations": [o.as_json() for o in found],
     }  # fmt: skip
-    if output is not None:
-        write_json(Path(output), told)
-    if as_json:
+    if options.output is not None:
+        write_json(Path(options.output), told)
+    if options.as_json:
         sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
     else:
         show(found)

@@ -3,7 +3,7 @@
 import pytest
 
 from lmkit.commands import evaluate
-from lmkit.commands.evaluate import EvalOptions
+from lmkit.commands.eval_options import EvalOptions
 
 
 @pytest.fixture

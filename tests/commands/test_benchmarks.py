@@ -51,8 +51,11 @@ def test_for_people(cli, tiny_gpt2_folder, files) -> None:
     ("words", "told"),
     [
         (("--benchmarks", "none.jsonl"), "--benchmarks none.jsonl: no such file"),
-        (("--benchmarks", "texts.jsonl", "--split", "test"), "--split: means nothing for"),
-        (("--limit", "3"), "--limit: only with --benchmarks"),
+        (
+            ("--benchmarks", "texts.jsonl", "--split", "test"),
+            "--benchmarks and --split: ",
+        ),
+        (("--limit", "3"), "--limit: is for --benchmarks, which is not given"),
         (("--benchmarks", "texts.jsonl", "--num-fewshot", "1"), "--num-fewshot: only for tasks of"),
         (("--benchmarks", "texts.jsonl", "--trust-benchmark-code"), "only for task files"),
         (("--benchmarks", "odd.jsonl"), "has the columns prompt; a benchmark needs `text`"),

@@ -66,8 +66,11 @@ def test_the_next_token_of_a_causal_model(cli, tiny_gpt2_folder) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--explain", "x", "--split", "test"), "--split: means nothing for --explain"),
-        (("--explain", "x", "--limit", "3"), "--limit: only with --benchmarks"),
+        (
+            ("--explain", "x", "--split", "test"),
+            "--explain and --split: ",
+        ),
+        (("--explain", "x", "--limit", "3"), "--limit: is for --benchmarks"),
     ],
 )
 def test_what_does_not_fit_is_told(cli, tiny_gpt2_folder, words, told) -> None:
