@@ -5,6 +5,7 @@
 one, the nearest valid name.
 """
 
+import importlib.util
 from collections.abc import Sequence
 
 from lmkit.worker import LOST
@@ -62,6 +63,23 @@ class CheckpointError(LmkitError):
 
 class MissingExtraError(LmkitError):
     """An optional dependency is absent; the text holds the install command."""
+
+
+def require_extra(what: str, library: str, extra: str) -> None:
+    """Say before anything is read that an optional library is absent.
+
+    Args:
+        what: needs it: a key of a recipe, an option, a file.
+        library: as it is imported.
+        extra: of lmkit, that installs it.
+
+    Raises:
+        MissingExtraError: with the command that installs it.
+    """
+    if importlib.util.find_spec(library) is None:
+        raise MissingExtraError(
+            f'{what}: needs {library}, which is not installed: pip install "lmkit[{extra}]"'
+        )
 
 
 class MemoryShortError(LmkitError):

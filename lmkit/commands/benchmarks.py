@@ -4,7 +4,6 @@ A file of rows is scored directly: by the last word of `text`, or by the likelie
 name, or a task file (.yaml), is lm-eval's.
 """
 
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from lmkit.commands.bar import progress_bar
 from lmkit.commands.eval_options import EvalOptions
 from lmkit.commands.gguf import as_folder
 from lmkit.commands.harness import SUFFIXES, require_harness, run_tasks
+from lmkit.commands.output import tell_json
 from lmkit.commands.scoring_run import Evaluation
 from lmkit.commands.subject import MAX_CONTEXT, SEED
 from lmkit.data.benchmark_rows import read_items
@@ -29,7 +29,6 @@ from lmkit.generation.opening import open_for_writing
 from lmkit.models.inspecting import usable_positions
 from lmkit.recipe.options.causal_lm import CausalLMOptions
 from lmkit.recipe.sections import DataSection
-from lmkit.run_folder import write_json
 
 
 def run_benchmarks(target: str, options: EvalOptions) -> None:
@@ -61,13 +60,9 @@ def run_benchmarks(target: str, options: EvalOptions) -> None:
             limit=options.limit, shots=options.shots, trusted=options.trust_benchmark_code,
         )  # fmt: skip
     told = {"model": target, "benchmarks": {one.split: one.as_json() for one in found}}
-    if options.output is not None:
-        write_json(Path(options.output), told)
-    if options.as_json:
-        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
-    else:
-        text = "\n\n".join(f"{one.task}  {one.split}\n{one.table()}" for one in found)
-    sys.stdout.write(text + "\n")
+    if not tell_json(told, options.output, shown=options.as_json):
+        tables = (f"{one.task}  {one.split}\n{one.table()}" for one in found)
+        sys.stdout.write("\n\n".join(tables) + "\n")
 
 
 def _of_file(

@@ -49,9 +49,7 @@ def contamination(target: str, subject: Subject, size: int, units: Any) -> Found
     task, tokenizer = subject.task, subject.tokenizer
     column = task.options.text_column
     scored = tokenize_corpus(subject.source, tokenizer, text_column=column)
-    runs = RunsOfTokens(scored, size)
-    for part in training_parts(train):
-        runs.look_through(tokenize_corpus(part, tokenizer, text_column=column).tokens)
+    runs = runs_in(train, scored, size, tokenizer, column)
     found = runs.found()
     numbers = Contamination(
         size, runs.counts, np.array([int(one.sum()) for one in found]), subject.seed
@@ -62,7 +60,7 @@ def contamination(target: str, subject: Subject, size: int, units: Any) -> Found
         copies.append((end - begin, at, begin))
         copies = sorted(copies, key=lambda one: (-one[0], one[1]))[:COPIES]
     told = [
-        (at, length, _text(tokenizer, scored, at, begin, length)) for length, at, begin in copies
+        (at, length, text_of(tokenizer, scored, at, begin, length)) for length, at, begin in copies
     ]
     listed = numbers.listed()
     wanted, where = set(listed), {}
@@ -92,14 +90,26 @@ def check_contamination(target: str, subject: Subject) -> Source:
     return train
 
 
-def training_parts(train: Source) -> tuple[Source, ...]:
+def runs_in(
+    train: Source, corpus: Any, size: int, tokenizer: PreTrainedTokenizerBase, text_column: str
+) -> RunsOfTokens:
+    """The runs of `size` tokens of a corpus, looked for in all of the training data."""
+    runs = RunsOfTokens(corpus, size)
+    for part in _training_parts(train):
+        runs.look_through(tokenize_corpus(part, tokenizer, text_column=text_column).tokens)
+    return runs
+
+
+def _training_parts(train: Source) -> tuple[Source, ...]:
     """What is tokenized by itself: parts of a mixture, shards of a stream."""
     if isinstance(train, Stream):
         return tuple(shard for shard in train.shards if not shard.is_empty())
     return parts_of(train)
 
 
-def _text(tokenizer: PreTrainedTokenizerBase, corpus: Any, at: int, begin: int, length: int) -> str:
+def text_of(
+    tokenizer: PreTrainedTokenizerBase, corpus: Any, at: int, begin: int, length: int
+) -> str:
     """The text of some tokens of a document."""
     first = int(corpus.offsets[at]) + begin
     return str(tokenizer.decode(corpus.tokens[first : first + length].tolist()))

@@ -4,7 +4,6 @@ Standard output gets a table for people or, with `--json`, one object; `--output
 """
 
 import dataclasses
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from lmkit.commands.bias import score_pairs
 from lmkit.commands.contaminated import check_contamination, contamination
 from lmkit.commands.eval_options import SHOWN, EvalOptions, check_options
 from lmkit.commands.explain import tell_explanations
+from lmkit.commands.output import tell_json
 from lmkit.commands.samples import screen_samples
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
@@ -114,17 +114,13 @@ def _tell(found: Evaluation, told: dict[str, Any], options: EvalOptions, line: s
     sliced = [one for one in found.details if one.name.startswith(BY_COLUMN)]
     if sliced:
         told["slices"] = [one.as_json() for one in sliced]
-    if options.output is not None:
-        write_json(Path(options.output), told)
     if options.details is not None and options.details != SHOWN:
         content = details_json(found.task, found.split, found.details)
         write_json(Path(options.details), content)
-    if options.as_json:
-        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
-    else:
+    if not tell_json(told, options.output, shown=options.as_json):
         shown = found.details if options.details == SHOWN else sliced
-        text = "\n\n".join([f"{found.table()}\n{line}".rstrip(), *(one.text() for one in shown)])
-    sys.stdout.write(text + "\n")
+        parts = [f"{found.table()}\n{line}".rstrip(), *(one.text() for one in shown)]
+        sys.stdout.write("\n\n".join(parts) + "\n")
 
 
 def _with_pseudo_perplexity(

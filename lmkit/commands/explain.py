@@ -6,11 +6,9 @@ text it is held against has the mask token (else the padding token) in the place
 the special ones.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,18 +19,14 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from lmkit.commands.eval_options import EvalOptions
-from lmkit.commands.gguf import as_folder
-from lmkit.commands.subject import recipe_of, task_and_model
+from lmkit.commands.output import tell_json
+from lmkit.commands.subject import open_model, task_of
 from lmkit.data.rows import Row
-from lmkit.data.tokenizer import load_tokenizer, start_token_id
+from lmkit.data.tokenizer import start_token_id
 from lmkit.data.word_windows import filling_token
-from lmkit.errors import DataError, UsageError
+from lmkit.errors import DataError, UsageError, require_extra
 from lmkit.evaluation.detail import Detail
-from lmkit.models.attributions import Attributions, check_captum, integrated_gradients
-from lmkit.models.device import default_device
-from lmkit.models.loading import ModelLoader
-from lmkit.run_folder import model_folder, write_json
-from lmkit.tasks import build
+from lmkit.models.attributions import Attributions, integrated_gradients
 from lmkit.tasks.base import Task
 
 EXPLAINED = ("classification", "ner", "causal_lm", "chat", "preference")
@@ -88,30 +82,25 @@ DEFINITION = (
 )
 
 
-def explain(target: str, texts: Sequence[str], flag: str = "--explain") -> list[Explanation]:
+def explain(target: str, texts: Sequence[str]) -> list[Explanation]:
     """Explain what a model says of texts.
 
     Args:
         target: a run folder, a checkpoint, a model folder or a hub name.
         texts: as `lmkit predict` takes them: for a pair, two to a row.
-        flag: what asked for it, for messages.
 
     Raises:
         MissingExtraError: captum is absent.
         UsageError: the task is none that can be explained, or the texts are no rows.
     """
-    check_captum(flag)
-    target = as_folder(target)
-    options, section = task_and_model(target, recipe_of(target))
-    if options.name not in EXPLAINED:
+    require_extra("--explain", "captum", "explain")
+    task = task_of(target)
+    if task.options.name not in EXPLAINED:
         raise UsageError(
-            f"{flag}: explains classification, ner and causal models; {target} is for "
-            f"{options.name}"
+            f"--explain: explains classification, ner and causal models; {target} is for "
+            f"{task.options.name}"
         )
-    task = build(options)
-    tokenizer = load_tokenizer(model_folder(target))
-    model = task.build_model(ModelLoader(section), tokenizer)
-    model.to(default_device())  # type: ignore[arg-type] # its stub knows no string
+    model, tokenizer, _ = open_model(target, task)
     model.train(False)
     found: list[Explanation] = []
     for text, batch in _batches(task, texts, tokenizer):
@@ -135,11 +124,7 @@ def tell_explanations(target: str, options: EvalOptions) -> None:
     told = {
         "model": target, "definition": DEFINITION, "explanations": [o.as_json() for o in found],
     }  # fmt: skip
-    if options.output is not None:
-        write_json(Path(options.output), told)
-    if options.as_json:
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
-    else:
+    if not tell_json(told, options.output, shown=options.as_json):
         show(found)
 
 

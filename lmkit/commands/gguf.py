@@ -5,7 +5,6 @@ a minute each; from the folder all three are there in a second. Quantized weight
 the values that they stand for; so a folder takes four bytes a weight.
 """
 
-import importlib.util
 import logging
 import struct
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lmkit.data.cache import cache_dir, entry
 from lmkit.data.tokenizer import save_tokenizer
-from lmkit.errors import CacheError, MissingExtraError, ModelError
+from lmkit.errors import CacheError, ModelError, require_extra
 from lmkit.hashing import sha256_of
 from lmkit.models.inspecting import one_line
 from lmkit.models.libraries import quiet_libraries
@@ -46,10 +45,7 @@ def as_folder(target: str) -> str:
     file = _file(Path(target).expanduser())
     if file is None:
         return target
-    if importlib.util.find_spec("gguf") is None:
-        raise MissingExtraError(
-            f'{target}: needs gguf, which is not installed: pip install "lmkit[gguf]"'
-        )
+    require_extra(target, "gguf", "gguf")
     with file.open("rb") as opened:
         if opened.read(4) != b"GGUF":
             raise ModelError(f"{file}: is damaged, or no GGUF file: it does not begin with `GGUF`")

@@ -1,12 +1,14 @@
 """Where results go: standard output, or a file that is checked before minutes of work."""
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from lmkit.errors import UsageError
+from lmkit.run_folder import write_json
 
 
 def check_output(output: str | None, flag: str = "--output") -> None:
@@ -29,6 +31,22 @@ def check_output(output: str | None, flag: str = "--output") -> None:
             raise UsageError(f"{flag} {output}: there is no folder {path.parent}")
     except OSError as error:  # of names that are too long
         raise UsageError(f"{flag} {output}: cannot be written: {error.strerror}") from error
+
+
+def tell_json(told: Mapping[str, Any], output: str | None, *, shown: bool) -> bool:
+    """Keep an object in a file where one is named, and write it to standard output if `shown`.
+
+    Returns:
+        Whether it was shown: else it is told to a person.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
+    if output is not None:
+        write_json(Path(output), told)
+    if shown:
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
+    return shown
 
 
 @contextmanager

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from lmkit.commands.contaminated import training_parts
+from lmkit.commands.contaminated import runs_in, text_of
 from lmkit.commands.scoring_run import Evaluation
 from lmkit.commands.subject import SEED, recipe_of, task_of, training_data
-from lmkit.data.ngrams import RunsOfTokens, covered, longest_run
+from lmkit.data.ngrams import covered, longest_run
 from lmkit.data.sources import Row, column, open_files
-from lmkit.data.token_cache import tokenize_corpus
 from lmkit.data.tokenizer import end_token_id, load_tokenizer
 from lmkit.errors import UsageError
 from lmkit.evaluation.detail import Detail
@@ -153,10 +152,7 @@ class _Screen:
         train = training_data(target, options)
         assert train is not None, "a run was trained on something"
         texts = _tokens(self._texts, tokenizer)
-        runs = RunsOfTokens(texts, size)
-        for part in training_parts(train):
-            runs.look_through(tokenize_corpus(part, tokenizer, text_column=name).tokens)
-        found = runs.found()
+        found = runs_in(train, texts, size, tokenizer, name).found()
         inside = [covered(one, size) for one in found]
         lengths = np.diff(texts.offsets) - 1
         self._share("copied_share", [bool(one.any()) for one in found])
@@ -174,9 +170,8 @@ class _Screen:
         longest: list[tuple[str, int, str]] = []
         for at in np.flatnonzero(tokens).tolist():
             begin, end = longest_run(inside[at])
-            first = int(texts.offsets[at]) + begin
-            ids = texts.tokens[first : first + end - begin].tolist()
-            longest.append((self._rows[at].origin, end - begin, str(tokenizer.decode(ids))))
+            text = text_of(tokenizer, texts, at, begin, end - begin)
+            longest.append((self._rows[at].origin, end - begin, text))
         longest.sort(key=lambda row: -row[1])
         self.details.append(
             Detail(

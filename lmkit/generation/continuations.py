@@ -67,21 +67,18 @@ def encode_pairs(pairs: Sequence[Pair], tokenizer: PreTrainedTokenizerBase, limi
     moved = [_spaces_moved(*pair) for pair in pairs]
     start = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     first: Any = tokenizer.decode([start]) if start is not None else None
-    contexts = _encoded(list(dict.fromkeys(c for c, _ in moved if c)), tokenizer, first)
-    wholes = _encoded([c + more for c, more in moved if c], tokenizer, first)
-    alone = _encoded([more for c, more in moved if not c], tokenizer, None)
+    contexts = list(dict.fromkeys(context for context, _ in moved if context))
+    sizes = dict(zip(contexts, map(len, _encoded(contexts, tokenizer, first)), strict=True))
+    wholes = iter(_encoded([c + more for c, more in moved if c], tokenizer, first))
+    alone = iter(_encoded([more for c, more in moved if not c], tokenizer, None))
     ids, asked = [], []
-    at, lone = 0, 0
-    by_text = dict(zip(dict.fromkeys(c for c, _ in moved if c), contexts, strict=True))
     for context, continuation in moved:
         if context:
-            whole, size = wholes[at], len(by_text[context])
-            at += 1
+            whole, size = next(wholes), sizes[context]
         else:
-            whole, size = ([] if start is None else [start]) + alone[lone], 1
-            if start is None or alone[lone][:1] == [start]:
-                whole = alone[lone]
-            lone += 1
+            whole, size = next(alone), 1
+            if start is not None and whole[:1] != [start]:
+                whole = [start, *whole]
         count = len(whole) - size
         if not 1 <= count <= limit:
             why = "is longer than the model reads" if count > limit else "is no token of its own"

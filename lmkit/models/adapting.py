@@ -5,7 +5,6 @@ task. A checkpoint of such a run holds base and adapters; what the run leaves ha
 """
 
 import importlib
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from transformers import (
 )
 from transformers.pytorch_utils import Conv1D
 
-from lmkit.errors import MissingExtraError, ModelError
+from lmkit.errors import ModelError, require_extra
 from lmkit.models import in_parts
 from lmkit.models.layers import depths
 from lmkit.models.quantizing import dequantize, dequantized, lay_out, quantize
@@ -59,10 +58,7 @@ def check_library(section: ModelSection) -> None:
     if section.lora.quantization is not None:
         needed.append(("model.lora.quantization", "bitsandbytes", "qlora"))
     for key, library, extra in needed:
-        if importlib.util.find_spec(library) is None:
-            raise MissingExtraError(
-                f'{key}: needs {library}, which is not installed: pip install "lmkit[{extra}]"'
-            )
+        require_extra(key, library, extra)
 
 
 def adapt(model: PreTrainedModel, section: ModelSection) -> None:

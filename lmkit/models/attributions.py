@@ -8,7 +8,6 @@ Through captum (Kokhlikyan et al. 2020, arXiv:2009.07896). T tokens of a text.
 """
 
 import importlib
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from lmkit.errors import MissingExtraError, ModelError
+from lmkit.errors import ModelError
 
 STEPS = (64, 256, 1024)
 """Points of the integral, more of them while the error is too large."""
@@ -40,18 +39,6 @@ class Attributions:
     """The sum of `tokens` less the difference of the two answers."""
     steps: int
     """Points of the integral."""
-
-
-def check_captum(flag: str) -> None:
-    """Say before anything is read that captum is absent.
-
-    Raises:
-        MissingExtraError: with the command that installs it.
-    """
-    if importlib.util.find_spec("captum") is None:
-        raise MissingExtraError(
-            f'{flag}: needs captum, which is not installed: pip install "lmkit[explain]"'
-        )
 
 
 def integrated_gradients(

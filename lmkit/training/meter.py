@@ -6,18 +6,18 @@ thermal design power. Each machine of a run measures itself.
 """
 
 import importlib
-import importlib.util
 import logging
 import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from lmkit.errors import MissingExtraError, UsageError
+from lmkit.errors import UsageError, require_extra
 from lmkit.recipe.cost import CostSection
 from lmkit.recipe.nearest import did_you_mean
 
 GRAMS = 1000.0  # in a kg
+_NEEDED = ("cost.energy", "codecarbon", "energy")
 
 
 class Meter:
@@ -128,21 +128,14 @@ class _Tracker:
 
 
 def _tracker() -> _Tracker:
-    _require()
+    require_extra(*_NEEDED)
     return _Tracker()
-
-
-def _require() -> None:
-    if importlib.util.find_spec("codecarbon") is None:
-        raise MissingExtraError(
-            'cost.energy: needs codecarbon, which is not installed: pip install "lmkit[energy]"'
-        )
 
 
 def _intensity(cost: CostSection) -> float | None:
     if cost.carbon_intensity is not None or cost.country is None:
         return cost.carbon_intensity
-    _require()
+    require_extra(*_NEEDED)
     source: Any = importlib.import_module("codecarbon.input")
     table = source.DataSource().get_global_energy_mix_data()
     if cost.country not in table:

@@ -2,15 +2,33 @@
 
 import copy
 import json
+import shutil
 
 import pytest
 import torch
 
 from lmkit.commands.predict import PredictOptions, predict
 from lmkit.models.loading import ModelLoader
+from lmkit.recipe.load import dump_recipe, parse_recipe
 from lmkit.recipe.options.classification import ClassificationOptions
 from lmkit.recipe.sections import ModelSection
 from lmkit.tasks.classification import Classification
+
+
+def run_of(folder, model, data):
+    """A run folder that holds a causal model and a recipe with such data, as if it had trained."""
+    folder.mkdir()
+    shutil.copytree(model, folder / "model")
+    recipe = {
+        "task": {"name": "causal_lm", "block_size": 32},
+        "model": {"source": str(model)},
+        "data": {name: str(path) for name, path in data.items()},
+        "output_dir": str(folder),
+    }
+    text = dump_recipe(parse_recipe(json.dumps(recipe), "recipe.yaml"))
+    (folder / "recipe.yaml").write_text(text)
+    (folder / "manifest.json").write_text("{}")
+    return folder
 
 
 @pytest.fixture

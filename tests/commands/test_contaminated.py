@@ -1,11 +1,10 @@
 """`lmkit eval --contamination` on a run, with copies planted in its test data."""
 
 import json
-import shutil
 
 import pytest
 
-from lmkit.recipe.load import dump_recipe, parse_recipe
+from tests.commands.conftest import run_of
 
 
 @pytest.fixture
@@ -18,19 +17,8 @@ def run(tmp_path, tiny_gpt2_folder, tiny_corpus):
         {"text": "short"},
     ]
     (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, test)))
-    folder = tmp_path / "run"
-    folder.mkdir()
-    shutil.copytree(tiny_gpt2_folder, folder / "model")
-    recipe = {
-        "task": {"name": "causal_lm", "block_size": 32},
-        "model": {"source": str(tiny_gpt2_folder)},
-        "data": {"train": str(tiny_corpus), "test": str(tmp_path / "test.jsonl")},
-        "output_dir": str(folder),
-    }
-    text = dump_recipe(parse_recipe(json.dumps(recipe), "recipe.yaml"))
-    (folder / "recipe.yaml").write_text(text)
-    (folder / "manifest.json").write_text("{}")
-    return folder, copied
+    data = {"train": tiny_corpus, "test": tmp_path / "test.jsonl"}
+    return run_of(tmp_path / "run", tiny_gpt2_folder, data), copied
 
 
 def test_planted_lines_are_found(cli, run, tmp_path):

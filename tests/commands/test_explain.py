@@ -79,6 +79,15 @@ def test_what_does_not_fit_is_told(cli, tiny_gpt2_folder, words, told) -> None:
     assert told in ended.err
 
 
+def test_without_captum_it_is_said(cli, tiny_gpt2_folder, monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    ended = cli("eval", tiny_gpt2_folder, "--explain", "x")
+    assert ended.code == 2
+    assert '--explain: needs captum, which is not installed: pip install "lmkit[explain]"' in (
+        ended.err
+    )
+
+
 def test_a_masked_model_has_no_answer(cli, tiny_bert_folder) -> None:
     ended = cli("eval", tiny_bert_folder, "--explain", "the cat")
     assert ended.code == 2

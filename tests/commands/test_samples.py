@@ -1,28 +1,16 @@
 """`lmkit eval --samples`: texts with planted data, words and copies."""
 
 import json
-import shutil
 
 import pytest
 
-from lmkit.recipe.load import dump_recipe, parse_recipe
+from tests.commands.conftest import run_of
 
 
 @pytest.fixture
 def run(tmp_path, tiny_gpt2_folder, tiny_corpus):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    shutil.copytree(tiny_gpt2_folder, folder / "model")
-    recipe = {
-        "task": {"name": "causal_lm", "block_size": 32},
-        "model": {"source": str(tiny_gpt2_folder)},
-        "data": {"train": str(tiny_corpus), "validation": str(tiny_corpus / "00.txt")},
-        "output_dir": str(folder),
-    }
-    text = dump_recipe(parse_recipe(json.dumps(recipe), "recipe.yaml"))
-    (folder / "recipe.yaml").write_text(text)
-    (folder / "manifest.json").write_text("{}")
-    return folder
+    data = {"train": tiny_corpus, "validation": tiny_corpus / "00.txt"}
+    return run_of(tmp_path / "run", tiny_gpt2_folder, data)
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """Integrated gradients by the definition written out, and what their sum is."""
 
-import importlib.util
-
 import pytest
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
-from lmkit.errors import MissingExtraError
-from lmkit.models.attributions import ERROR, check_captum, integrated_gradients
+from lmkit.models.attributions import ERROR, integrated_gradients
 
 pytest.importorskip("captum")
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:captum")
@@ -59,9 +56,3 @@ def test_the_tokens_add_up_to_the_difference(model):
     assert found.error == pytest.approx(sum(found.tokens) - (value - before))
     assert abs(found.error) <= ERROR * abs(value - before)
     assert found.steps in (64, 256, 1024)
-
-
-def test_without_captum_it_is_said(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(MissingExtraError, match=r'--explain: .*pip install "lmkit\[explain\]"'):
-        check_captum("--explain")
