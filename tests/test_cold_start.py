@@ -31,8 +31,9 @@ SURFACE = {
     "eval": {
         "--data", "--split", "--text-column", "--batch-size", "--stride", "--pseudo-perplexity",
         "--pseudo-tokens", "--bias", "--contamination", "--samples", "--words", "--run-tokens",
-        "--swaps", "--trust-metric-code", "--details", "--slice", "--benchmarks", "--explain",
-        "--num-fewshot", "--limit", "--trust-benchmark-code", "--output", "--json", "--quiet",
+        "--pretraining", "--swaps", "--trust-metric-code", "--details", "--slice", "--benchmarks",
+        "--explain", "--num-fewshot", "--limit", "--trust-benchmark-code", "--output", "--json",
+        "--quiet",
     },
     "generate": {
         "--input", "--column", "--output", "--resume", "--chat", "--max-new-tokens",

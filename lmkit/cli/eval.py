@@ -84,7 +84,16 @@ Contamination = Annotated[
     bool,
     typer.Option(
         "--contamination",
-        help="Language models: also look for the documents in the run's training data.",
+        help="Also look for the rows, or the items of --benchmarks, in the run's training data.",
+    ),
+]
+Pretraining = Annotated[
+    str | None,
+    typer.Option(
+        "--pretraining",
+        metavar="RUN",
+        help="With --contamination: also look in the training data of this run, which made the "
+        "model that the other began with.",
     ),
 ]
 Samples = Annotated[
@@ -175,6 +184,7 @@ def eval_(
     pseudo_tokens: PseudoTokens = 2000,
     bias: Bias = None,
     contamination: Contamination = False,
+    pretraining: Pretraining = None,
     samples: Samples = None,
     words: Words = None,
     swaps: Swaps = None,
@@ -209,6 +219,7 @@ def eval_(
         words=words,
         swaps=swaps,
         contamination=contamination,
+        pretraining=pretraining,
         run_tokens=run_tokens,
         trust_metric_code=trust_metric_code,
         details=details,

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lmkit.commands.output import check_output
+from lmkit.commands.output import SHOWN, check_output
 from lmkit.errors import UsageError
 
-SHOWN = "-"
-"""In the place of a file: the details go to standard output."""
 OF_BENCHMARKS = ("--limit", "--num-fewshot", "--trust-benchmark-code")
 BESIDE = {
     "--bias": ("--bias", "--details"),
@@ -15,7 +13,10 @@ BESIDE = {
     "--swaps": (
         "--swaps", "--data", "--split", "--text-column", "--details", "--trust-metric-code",
     ),
-    "--benchmarks": ("--benchmarks", *OF_BENCHMARKS),
+    "--benchmarks": (
+        "--benchmarks", *OF_BENCHMARKS, "--contamination", "--pretraining", "--run-tokens",
+        "--details",
+    ),
     "--explain": ("--explain",),
 }  # fmt: skip
 """What may be given beside an option that asks for something else than a plain score."""
@@ -50,7 +51,9 @@ class EvalOptions:
     words: str | None = None
     """A file of words that are looked for in `samples`."""
     contamination: bool = False
-    """Whether the documents are looked for in the training data."""
+    """Whether the rows are looked for in the training data."""
+    pretraining: str | None = None
+    """A run whose training data is looked through too: the one that this model began with."""
     run_tokens: int | None = None
     """Tokens in a row that are looked for there; left out, 13, of samples 50."""
     trust_metric_code: bool = False
@@ -99,17 +102,33 @@ def check_options(options: EvalOptions) -> None:
         if value and not options.benchmarks:
             raise UsageError(f"{name}: is for --benchmarks, which is not given")
     alone = next((name for name, value in asked.items() if value not in (None, ())), None)
+    if not options.contamination:
+        _check_without_contamination(options, alone)
     if alone is None:
-        if options.run_tokens is not None and not options.contamination:
-            raise UsageError("--run-tokens: is for --contamination or --samples FILE")
         return
     given = {
         **asked, **of_benchmarks, "--details": options.details,
         "--data": options.data, "--split": options.split, "--stride": options.stride,
         "--slice": options.slices, "--pseudo-perplexity": options.pseudo_tokens,
-        "--contamination": options.contamination, "--text-column": options.text_column,
-        "--run-tokens": options.run_tokens, "--trust-metric-code": options.trust_metric_code,
+        "--contamination": options.contamination, "--pretraining": options.pretraining,
+        "--text-column": options.text_column, "--run-tokens": options.run_tokens,
+        "--trust-metric-code": options.trust_metric_code,
     }  # fmt: skip
     others = [name for name, value in given.items() if value and name not in BESIDE[alone]]
     if others:
         raise UsageError(f"{alone} and {others[0]}: what {alone} asks for is looked at by itself")
+
+
+def _check_without_contamination(options: EvalOptions, alone: str | None) -> None:
+    """See that nothing is given that is only for --contamination.
+
+    Args:
+        options: without it.
+        alone: what is asked for instead of a plain score.
+    """
+    if options.pretraining is not None:
+        raise UsageError("--pretraining: is for --contamination, which is not given")
+    if options.run_tokens is not None and alone in (None, "--benchmarks"):
+        raise UsageError("--run-tokens: is for --contamination or --samples FILE")
+    if options.details is not None and alone == "--benchmarks":
+        raise UsageError("--details: --benchmarks has none but those of --contamination")

@@ -5,16 +5,15 @@ Standard output gets a table for people or, with `--json`, one object; `--output
 
 import dataclasses
 import sys
-from pathlib import Path
 from typing import Any
 
 from lmkit.commands.bar import progress_bar
 from lmkit.commands.benchmarks import run_benchmarks
 from lmkit.commands.bias import score_pairs
-from lmkit.commands.contaminated import check_contamination, contamination
-from lmkit.commands.eval_options import SHOWN, EvalOptions, check_options
+from lmkit.commands.contaminated import Trained, contamination, trainings
+from lmkit.commands.eval_options import EvalOptions, check_options
 from lmkit.commands.explain import tell_explanations
-from lmkit.commands.output import tell_json
+from lmkit.commands.output import SHOWN, keep_details, tell_json
 from lmkit.commands.samples import screen_samples
 from lmkit.commands.scoring_run import Evaluation, evaluate_split
 from lmkit.commands.subject import Subject, open_subject
@@ -23,12 +22,9 @@ from lmkit.data.pseudo import HiddenTokens
 from lmkit.data.token_cache import tokenize_corpus
 from lmkit.details.scored import BY_COLUMN
 from lmkit.errors import UsageError
-from lmkit.evaluation.contamination import SIZE
-from lmkit.evaluation.detail import details_json
 from lmkit.evaluation.interval import bootstrap_ratio
 from lmkit.evaluation.perplexity import documents, perplexity
 from lmkit.evaluation.scoring import score
-from lmkit.run_folder import write_json
 
 
 def evaluate(target: str, options: EvalOptions) -> None:
@@ -48,6 +44,9 @@ def evaluate(target: str, options: EvalOptions) -> None:
         _tell(alone, {"task": alone.task, "model": target, **alone.as_json()}, options)
         return
     subject = _opened(target, options)
+    trained: list[Trained] = []
+    if options.contamination:
+        trained = trainings(target, options.pretraining)
     with progress_bar("scoring") as progress:
         found = evaluate_split(
             subject.task, subject.model, subject.tokenizer, subject.source,
@@ -60,11 +59,13 @@ def evaluate(target: str, options: EvalOptions) -> None:
         found = _with_pseudo_perplexity(found, subject, options)
     told = {"task": found.task, "model": target, **found.as_json()}
     line = ""
-    if options.contamination:
-        copied = contamination(target, subject, options.run_tokens or SIZE, found.units)
+    if trained:
+        copied = contamination(
+            trained, subject.source, subject.task.options, options.run_tokens, found.units
+        )
         found = dataclasses.replace(found, details=[*found.details, *copied.details])
-        told["contamination"] = copied.numbers.as_json()
-        line = copied.numbers.line()
+        told |= copied.as_json()
+        line = copied.lines()
     _tell(found, told, options, line)
 
 
@@ -97,8 +98,6 @@ def _opened(target: str, options: EvalOptions) -> Subject:
             f"--pseudo-perplexity: is for masked models; {target} is scored as "
             f"{subject.task.options.name}, which has a perplexity of its own"
         )
-    if options.contamination:
-        check_contamination(target, subject)
     return subject
 
 
@@ -114,9 +113,7 @@ def _tell(found: Evaluation, told: dict[str, Any], options: EvalOptions, line: s
     sliced = [one for one in found.details if one.name.startswith(BY_COLUMN)]
     if sliced:
         told["slices"] = [one.as_json() for one in sliced]
-    if options.details is not None and options.details != SHOWN:
-        content = details_json(found.task, found.split, found.details)
-        write_json(Path(options.details), content)
+    keep_details(options.details, found.task, found.split, found.details)
     if not tell_json(told, options.output, shown=options.as_json):
         shown = found.details if options.details == SHOWN else sliced
         parts = [f"{found.table()}\n{line}".rstrip(), *(one.text() for one in shown)]

@@ -2,13 +2,17 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from lmkit.errors import UsageError
+from lmkit.evaluation.detail import Detail, details_json
 from lmkit.run_folder import write_json
+
+SHOWN = "-"
+"""In the place of a file: it goes to standard output."""
 
 
 def check_output(output: str | None, flag: str = "--output") -> None:
@@ -47,6 +51,16 @@ def tell_json(told: Mapping[str, Any], output: str | None, *, shown: bool) -> bo
     if shown:
         sys.stdout.write(json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n")
     return shown
+
+
+def keep_details(file: str | None, task: str, split: str, details: Sequence[Detail]) -> None:
+    """Write the details of what was scored, where a file is named for them.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
+    if file is not None and file != SHOWN:
+        write_json(Path(file), details_json(task, split, details))
 
 
 @contextmanager

@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from lmkit.commands.contaminated import runs_in, text_of
+from lmkit.commands.contaminated import Trained, runs_in, text_of, trained_by
 from lmkit.commands.scoring_run import Evaluation
-from lmkit.commands.subject import SEED, recipe_of, task_of, training_data
+from lmkit.commands.subject import SEED, task_of
 from lmkit.data.ngrams import covered, longest_run
 from lmkit.data.sources import Row, column, open_files
-from lmkit.data.tokenizer import end_token_id, load_tokenizer
+from lmkit.data.tokenizer import end_token_id
 from lmkit.errors import UsageError
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.interval import Interval, bootstrap_ratio, wilson
 from lmkit.evaluation.screening import PATTERNS, WordList, personal_data
 from lmkit.recipe.sections import DataSection
-from lmkit.run_folder import model_folder
 
 COPIED = 50
 """Tokens in a row that make a copy, as Carlini et al. 2023 take (arXiv:2202.07646)."""
@@ -66,16 +65,15 @@ def screen_samples(
     texts = [column(row, name) for row in rows]
     if not texts:
         raise UsageError(f"--samples {file}: every text is blank")
-    recipe = recipe_of(target)
-    screen = _Screen(rows, texts, SEED if recipe is None else recipe.train.seed)
+    trained = trained_by(target)
+    screen = _Screen(rows, texts, SEED if trained is None else trained.seed)
     screen.personal()
     if words is not None:
         screen.words(_word_list(words))
-    if recipe is None or not hasattr(task.options, "text_column"):
-        why = "is no run" if recipe is None else f"is a run of {task.options.name}, not of texts"
-        screen.definition.append(f"Copies of training data are not looked for: {target} {why}.")
+    if trained is None:
+        screen.definition.append(f"Copies of training data are not looked for: {target} is no run.")
     else:
-        screen.copies(target, task.options, size or COPIED)
+        screen.copies(trained, size or COPIED)
     return Evaluation(
         task=task.options.name,
         split=file,
@@ -146,13 +144,11 @@ class _Screen:
             )
         )  # fmt: skip
 
-    def copies(self, target: str, options: Any, size: int) -> None:
+    def copies(self, trained: Trained, size: int) -> None:
         """Texts with a run of tokens that the training data holds."""
-        tokenizer, name = load_tokenizer(model_folder(target)), options.text_column
-        train = training_data(target, options)
-        assert train is not None, "a run was trained on something"
+        tokenizer = trained.tokenizer
         texts = _tokens(self._texts, tokenizer)
-        found = runs_in(train, texts, size, tokenizer, name).found()
+        found = runs_in(trained, texts, size).found()
         inside = [covered(one, size) for one in found]
         lengths = np.diff(texts.offsets) - 1
         self._share("copied_share", [bool(one.any()) for one in found])

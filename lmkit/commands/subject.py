@@ -202,24 +202,35 @@ def _data(
         next(source.rows())  # an empty or unreadable file is told before the model is opened
         return source, None
     assert recipe is not None
-    try:
-        splits = open_splits(recipe.data, options)
-    except DataError as error:
-        raise DataError(
-            f"{error}\nthe data of this run is not as its recipe says (moved or changed?); name a "
-            "file to score on with --data FILE"
-        ) from error
+    splits = _splits(recipe, options, "name a file to score on with --data FILE")
     return _chosen(splits, split), splits.train
 
 
-def training_data(target: str, options: TaskOptions) -> Source | None:
+def training_data(target: str) -> Source | None:
     """What the run of a target was trained on; None where it is no run.
 
     Raises:
         DataError: the data is not as the recipe says.
     """
     recipe = recipe_of(target)
-    return None if recipe is None else _data(recipe, options, data=None, split="train")[1]
+    if recipe is None:
+        return None
+    cure = f"without it nobody can look for what {target} was trained on"
+    return _splits(recipe, recipe.task, cure).train
+
+
+def _splits(recipe: Recipe, options: TaskOptions, cure: str) -> Splits:
+    """The data of a run.
+
+    Raises:
+        DataError: it is not as the recipe says; `cure` is told.
+    """
+    try:
+        return open_splits(recipe.data, options)
+    except DataError as error:
+        raise DataError(
+            f"{error}\nthe data of this run is not as its recipe says (moved or changed?); {cure}"
+        ) from error
 
 
 def _chosen(splits: Splits, name: str | None) -> Source:

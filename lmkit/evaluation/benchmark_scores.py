@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lmkit.evaluation.interval import Interval, bootstrap_ratio, wilson
+from lmkit.evaluation.paired import Units, shares
 
 Metrics = dict[str, float]
 Intervals = dict[str, Interval]
@@ -55,14 +56,8 @@ def choice(
         choices: the C texts of each question.
         gold: the right one of each, in [0, C).
     """
-    found = -np.asarray(rows["nll"], float)  # (R,)
-    ends = np.cumsum([len(texts) for texts in choices])[:-1]
-    by_item = np.split(found, ends)
-    sizes = [np.array([len(text) for text in texts], float) for texts in choices]
-    plain = _right([logs.argmax() for logs in by_item], gold)
-    normed = _right([(l / s).argmax() for l, s in zip(by_item, sizes, strict=True)], gold)  # noqa: E741
-    longest = _right([size.argmax() for size in sizes], gold)
-    counted = {"accuracy": plain, "accuracy_norm": normed}
+    counted = _right_choices(rows, choices, gold)
+    longest = _right([size.argmax() for size in _sizes(choices)], gold)
     chance = float(np.mean([1 / len(texts) for texts in choices]))
     baselines = {
         "chance": {"accuracy": chance},
@@ -73,6 +68,36 @@ def choice(
         {name: wilson(float(right.sum()), len(gold)) for name, right in counted.items()},
         baselines,
     )
+
+
+def last_word_units(rows: Mapping[str, Sequence[Any]]) -> Units:
+    """What each of N last words adds to the accuracy; `rows` as for `last_word`."""
+    return {"accuracy": shares(rows["greedy"])}
+
+
+def choice_units(
+    rows: Mapping[str, Sequence[Any]], choices: Sequence[Sequence[str]], gold: Sequence[int]
+) -> Units:
+    """What each of N questions adds to the metrics; the arguments are those of `choice`."""
+    return {name: shares(right) for name, right in _right_choices(rows, choices, gold).items()}
+
+
+def _right_choices(
+    rows: Mapping[str, Sequence[Any]], choices: Sequence[Sequence[str]], gold: Sequence[int]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which of N questions are answered right, by each metric."""
+    found = -np.asarray(rows["nll"], float)  # (R,)
+    by_item = np.split(found, np.cumsum([len(texts) for texts in choices])[:-1])
+    normed = [logs / sizes for logs, sizes in zip(by_item, _sizes(choices), strict=True)]
+    return {
+        "accuracy": _right([logs.argmax() for logs in by_item], gold),
+        "accuracy_norm": _right([logs.argmax() for logs in normed], gold),
+    }
+
+
+def _sizes(choices: Sequence[Sequence[str]]) -> list[NDArray[np.float64]]:
+    """The characters of the choices of each question."""
+    return [np.array([len(text) for text in texts], float) for texts in choices]
 
 
 def _right(chosen: Sequence[Any], gold: Sequence[int]) -> NDArray[np.bool_]:

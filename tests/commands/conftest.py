@@ -15,12 +15,19 @@ from lmkit.recipe.sections import ModelSection
 from lmkit.tasks.classification import Classification
 
 
-def run_of(folder, model, data):
-    """A run folder that holds a causal model and a recipe with such data, as if it had trained."""
+def run_of(folder, model, data, task=None):
+    """A run folder that holds a model and a recipe with such data, as if it had trained.
+
+    Args:
+        folder: to be made.
+        model: the folder of the model.
+        data: its section of the recipe.
+        task: its section; left out, a causal model's.
+    """
     folder.mkdir()
     shutil.copytree(model, folder / "model")
     recipe = {
-        "task": {"name": "causal_lm", "block_size": 32},
+        "task": task or {"name": "causal_lm", "block_size": 32},
         "model": {"source": str(model)},
         "data": {name: str(path) for name, path in data.items()},
         "output_dir": str(folder),

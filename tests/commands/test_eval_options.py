@@ -24,7 +24,8 @@ def test_each_may_be_asked_for_by_itself(flag, given):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"benchmarks": ("a",), "details": "x.json"}, "--benchmarks and --details"),
+        ({"benchmarks": ("a",), "details": "x.json"}, "--details: --benchmarks has none but"),
+        ({"benchmarks": ("a",), "contamination": True, "slices": ("a",)}, "--benchmarks and --sl"),
         ({"explain": ("a",), "contamination": True}, "--explain and --contamination"),
         ({"bias": "a", "trust_metric_code": True}, "--bias and --trust-metric-code"),
         ({"bias": "", "split": "test"}, "--bias and --split"),
@@ -32,6 +33,9 @@ def test_each_may_be_asked_for_by_itself(flag, given):
         ({"shots": 0}, "--num-fewshot: is for --benchmarks"),
         ({"words": "w.txt"}, "--words: is for --samples"),
         ({"run_tokens": 5}, "--run-tokens: is for --contamination"),
+        ({"benchmarks": ("a",), "run_tokens": 5}, "--run-tokens: is for --contamination"),
+        ({"pretraining": "a"}, "--pretraining: is for --contamination"),
+        ({"samples": "a", "pretraining": "a"}, "--pretraining: is for --contamination"),
         ({"details": "-", "as_json": True}, "--details -: standard output gets the JSON"),
     ],
 )
@@ -43,4 +47,5 @@ def test_nothing_is_ignored(given, told):
 def test_what_goes_together():
     check_options(EvalOptions(swaps="names", data="a.csv", details="x.json"))
     check_options(EvalOptions(benchmarks=("a",), limit=3, shots=2, trust_benchmark_code=True))
-    check_options(EvalOptions(contamination=True, run_tokens=8, slices=("a",)))
+    check_options(EvalOptions(contamination=True, run_tokens=8, slices=("a",), pretraining="a"))
+    check_options(EvalOptions(benchmarks=("a",), contamination=True, run_tokens=8, details="-"))

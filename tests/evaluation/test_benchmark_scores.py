@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from lmkit.evaluation.benchmark_scores import choice, last_word
+from lmkit.evaluation.benchmark_scores import (
+    choice,
+    choice_units,
+    last_word,
+    last_word_units,
+)
 
 
 def test_last_words():
@@ -36,3 +41,13 @@ def test_choices():
     assert metrics["accuracy_norm"] == accuracy_score(gold, normed)
     assert baselines["chance"]["accuracy"] == pytest.approx(np.mean([1 / len(c) for c in choices]))
     assert all(low < metrics[name] < high for name, (low, high) in intervals.items())
+
+
+def test_the_units_add_up_to_the_metrics():
+    rows = {"nll": [3.0, 1.0, 2.0, 5.0], "greedy": [True, False, True, True]}
+    choices, gold = [["a", "long"], ["b", "c"]], [1, 1]
+    metrics, _, _ = choice(rows, choices, gold)
+    units = choice_units(rows, choices, gold)
+    assert {name: above.sum() / below.sum() for name, (above, below) in units.items()} == metrics
+    ((above, below),) = last_word_units(rows).values()
+    assert above.sum() / below.sum() == last_word(rows, 0)[0]["accuracy"]
