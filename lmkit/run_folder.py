@@ -28,6 +28,7 @@ class RunFolder:
         self.recipe = self.path / "recipe.yaml"
         self.manifest = self.path / "manifest.json"
         self.metrics = self.path / "metrics.jsonl"
+        self.samples = self.path / "samples.jsonl"
         self.guard = self.path / "guard.json"
         self.summary = self.path / "summary.json"
         self.rows = self.path / "rows.npz"

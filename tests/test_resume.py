@@ -60,6 +60,8 @@ def lines(run: str) -> list[dict[str, Any]]:
 def same(run: str, other: str) -> None:
     assert weights(run) == weights(other)
     assert lines(run) == lines(other)
+    samples = [Path(name, "samples.jsonl") for name in (run, other)]
+    assert len({path.read_text() if path.exists() else None for path in samples}) == 1
     one, two = (json.loads(Path(name, "summary.json").read_text()) for name in (run, other))
     for summary in (one, two):
         del summary["output_dir"]

@@ -23,6 +23,9 @@ from lmkit.training.hardware import CompileChoice, PrecisionChoice
 # Of the contract's metrics; every other one is better when greater.
 LOWER_IS_BETTER = ("loss", "perplexity", "bits_per_byte", "mse")
 
+SAMPLES = 3
+"""Texts written at each evaluation where the recipe does not say how many."""
+
 # What a resume may not change without being told to; the rest (cadence, workers, ...) may differ.
 FIXED = ("task", "model", "tokenizer", "data")
 FIXED_TRAIN = (
@@ -106,6 +109,9 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
     if greater is None:
         known = metric == task.best_metric
         greater = task.greater_is_better if known else metric not in LOWER_IS_BETTER
+    samples = train.eval_samples
+    if samples is None:
+        samples = SAMPLES if facts.options.shows and train.eval_strategy != "no" else 0
     written = {
         "max_steps": max_steps,
         "total_batch_size": shape.total,
@@ -113,6 +119,7 @@ def resolve(recipe: Recipe, task: Task[Any], facts: Facts) -> Recipe:
         "gradient_accumulation_steps": 1,
         "logging_steps": rhythm.logging_steps,
         "eval_steps": rhythm.eval_steps,
+        "eval_samples": samples,
         "save_steps": rhythm.save_steps,
         "load_best_model_at_end": best,
         "metric_for_best_model": metric,

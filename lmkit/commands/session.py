@@ -23,6 +23,7 @@ from transformers.integrations import (  # type: ignore[attr-defined]  # a lazy 
 from lmkit import others
 from lmkit.commands.recovery import Place, halved, memory_text, release, rolled_back
 from lmkit.commands.resolve import batch_shape
+from lmkit.commands.samples_file import SamplesFile
 from lmkit.data.sources import Source, Splits
 from lmkit.data.stream_examples import StreamExamples
 from lmkit.errors import CheckpointError, MemoryShortError
@@ -45,7 +46,7 @@ from lmkit.training.guard import (
 from lmkit.training.memory import keep_freed_memory
 from lmkit.training.meter import Meter
 from lmkit.training.processes import Processes, state_arguments
-from lmkit.training.progress import MetricsFile, Teller
+from lmkit.training.progress import MetricsFile, Teller, cut_after
 from lmkit.training.sharded_trainer import ShardedTrainer
 from lmkit.training.signals import StopSignals
 from lmkit.training.states import check_states
@@ -205,6 +206,7 @@ def _is_last(found: Path, train: TrainSection) -> bool:
 def _trainer(session: Session, signals: StopSignals, place: Place) -> ExactTrainer:
     train, folder, processes = place.recipe.train, session.folder, session.processes
     resumed = place.checkpoint
+    done = -1 if resumed is None else checkpoint.step_of(resumed)  # -1: not even step 0
     shape = batch_shape(place.recipe, len(session.train), processes.world_size, processes.rank)
     elsewhere = [train.report_to] if isinstance(train.report_to, str) else list(train.report_to)
     args = training_arguments(
@@ -230,14 +232,13 @@ def _trainer(session: Session, signals: StopSignals, place: Place) -> ExactTrain
     made = ShardedTrainer if train.parallel == "fsdp" else ExactTrainer
     trainer = made(
         model=session.model, args=args, setup=setup, tokenizer=session.tokenizer,
-        evaluate=_evaluator(session),
+        evaluate=_evaluator(session, done),
     )  # fmt: skip
     trainer.totals.meter = session.meter
     trainer.remove_callback(PrinterCallback)  # it prints to standard output
     if processes.is_first:
         metrics = MetricsFile(folder.metrics, trainer.totals)
-        done = -1 if resumed is None else checkpoint.step_of(resumed)  # -1: not even step 0
-        metrics.cut_after(done)
+        cut_after(folder.metrics, done)
         trainer.add_callback(metrics)
         trainer.add_callback(Teller(trainer.totals, quiet=session.quiet))
         events = SummaryWriter(str(folder.tensorboard), purge_step=done + 1)
@@ -250,12 +251,20 @@ def _trainer(session: Session, signals: StopSignals, place: Place) -> ExactTrain
     return trainer
 
 
-def _evaluator(session: Session) -> Callable[[], dict[str, float]]:
-    """Scores the validation split; its examples are made when first asked for."""
+def _evaluator(session: Session, resumed: int) -> Callable[[int], dict[str, float]]:
+    """Scores the validation split and writes samples; the examples are made when first asked for.
+
+    Args:
+        session: of the run.
+        resumed: the step that it goes on from; -1 where it begins.
+    """
     made: list[Examples] = []
+    samples = None
+    if session.processes.is_first and session.recipe.train.eval_samples:
+        samples = SamplesFile(session.folder.samples, session.recipe.train.eval_samples, resumed)
     metric = str(session.recipe.train.metric_for_best_model).removeprefix("eval_")
 
-    def evaluate() -> dict[str, float]:
+    def evaluate(step: int) -> dict[str, float]:
         assert session.splits.validation is not None  # else it was told before training
         if not made:
             made.append(session.scored(session.splits.validation))
@@ -265,6 +274,8 @@ def _evaluator(session: Session) -> Callable[[], dict[str, float]]:
             batch_size=session.recipe.train.per_device_eval_batch_size,
             rank=session.processes.rank, world_size=session.processes.world_size,
         )  # fmt: skip
+        if samples is not None:
+            samples.write(step, session.model, session.task, session.tokenizer, made[0])
         return task.metrics(rows)
 
     return evaluate

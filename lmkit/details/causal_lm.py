@@ -4,11 +4,13 @@ import numpy as np
 
 from lmkit.data.sources import column
 from lmkit.details.grouping import source_groups
+from lmkit.details.samples import Sample, beginning
 from lmkit.details.scored import WORST, Scored
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.perplexity import documents
 from lmkit.evaluation.slices import Measure, sliced
 from lmkit.evaluation.surprise import LEAST_BYTES, bits, context_curve, most_surprising
+from lmkit.tasks.base import Features
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -48,3 +50,8 @@ def _surprising(scored: Scored, places: np.ndarray) -> Detail:
         "bytes are left out where there are longer ones.",
         "texts", ["where", "bits_per_byte", "bytes", "text"], rows,
     )  # fmt: skip
+
+
+def sample(features: Features) -> Sample | None:
+    """The beginning of a text."""
+    return beginning(features["input_ids"].tolist())

@@ -4,9 +4,11 @@ import numpy as np
 
 from lmkit.data.answers import Answers
 from lmkit.data.conversations import conversation
+from lmkit.details.samples import Sample, answer
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.slices import Measure
+from lmkit.tasks.base import Features
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -38,3 +40,8 @@ def details(scored: Scored) -> list[Detail]:
             places=places,
         ),
     ]  # fmt: skip
+
+
+def sample(features: Features) -> Sample | None:
+    """What is asked, and its answer."""
+    return answer(features)

@@ -4,10 +4,13 @@ import numpy as np
 
 from lmkit.data.sources import column
 from lmkit.details.grouping import source_groups
+from lmkit.details.samples import PIECE, Sample
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.perplexity import documents
 from lmkit.evaluation.slices import Measure, sliced
+from lmkit.labels import IGNORED
+from lmkit.tasks.base import Features
 
 LEAST = 8
 """Hidden tokens of a document among the most surprising, where any has as many."""
@@ -46,3 +49,11 @@ def details(scored: Scored) -> list[Detail]:
         "texts", ["where", "loss", "hidden_tokens", "text"], rows,
     )  # fmt: skip
     return [*found, detail]
+
+
+def sample(features: Features) -> Sample | None:
+    """The beginning of a text with its hidden tokens; None where none is hidden there."""
+    ids, labels = (np.asarray(features[name])[:PIECE] for name in ("input_ids", "labels"))
+    hidden = np.flatnonzero(labels != IGNORED)
+    whole = np.where(labels == IGNORED, ids, labels)
+    return Sample(ids.tolist(), whole.tolist(), hidden.tolist()) if len(hidden) else None

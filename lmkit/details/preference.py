@@ -3,9 +3,11 @@
 import numpy as np
 
 from lmkit.data.preference_pairs import Pairs, choice
+from lmkit.details.samples import Sample, answer
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.slices import Measure, by_quantile, sliced
+from lmkit.tasks.base import Features
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -54,3 +56,8 @@ def _worst(scored: Scored, margin: np.ndarray, places: np.ndarray) -> Detail:
         "first.",
         "texts", ["where", "margin", "chosen", "rejected", "prompt"], rows,
     )  # fmt: skip
+
+
+def sample(features: Features) -> Sample | None:
+    """What is asked, and the answer that was preferred."""
+    return answer(features, "chosen", "chosen_labels")

@@ -4,10 +4,12 @@ import numpy as np
 
 from lmkit.data.references import alternatives
 from lmkit.data.sources import column
+from lmkit.details.samples import LENGTH, Sample
 from lmkit.details.scored import Scored, worst
 from lmkit.evaluation import texts
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.slices import Measure
+from lmkit.tasks.base import Features
 
 SHOWN = 5
 """Texts of the best and of the worst."""
@@ -46,3 +48,9 @@ def _texts(
         name, title, f"Up to {SHOWN} texts {how}: as generated, as wanted, and the source.",
         "texts", ["where", score, "generated", "wanted", "source"], rows,
     )  # fmt: skip
+
+
+def sample(features: Features) -> Sample | None:
+    """A source, and its target."""
+    ids, labels = (np.asarray(features[name]).tolist() for name in ("input_ids", "labels"))
+    return Sample(ids, labels[:LENGTH], [])

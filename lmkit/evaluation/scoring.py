@@ -78,7 +78,7 @@ def score(
     order = np.argsort(-np.asarray(examples.lengths), kind="stable")[rank::world_size]
     gathered: Rows = {"index": []}
     device = next(model.parameters()).device
-    with _evaluating(model):
+    with evaluating(model):
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size].tolist()
             batch = task.collate([examples[0, index] for index in chosen])
@@ -93,7 +93,7 @@ def score(
 
 
 @contextmanager
-def _evaluating(model: torch.nn.Module) -> Iterator[None]:
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
     """No dropout and no gradients, until the block ends.
 
     `no_grad`, not `inference_mode`: buffers that a model makes in its first forward (rotary tables)

@@ -1,13 +1,14 @@
-"""What a sequence-to-sequence model writes for encoded sources, and by which settings."""
+"""What a model writes for encoded prompts, and by which settings."""
 
 from collections.abc import Sequence
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from lmkit.generation.batching import batches
 from lmkit.generation.continuation import Continuation, TextStream
 from lmkit.generation.sampling import Strategy
-from lmkit.generation.searching import Searcher
-from lmkit.generation.writer import end_tokens
+from lmkit.generation.writer import engine_for
+from lmkit.models.inspecting import usable_positions
 
 
 def write_answers(
@@ -32,9 +33,36 @@ def write_answers(
         Continuation(ids, key=(place, 0), limit=max_new_tokens, text=TextStream(tokenizer))
         for place, ids in enumerate(sources)
     ]
-    Searcher(
-        model, tokenizer, Strategy(temperature=0.0), end_tokens(model, tokenizer), beams=num_beams
-    ).write(rows)
+    engine_for(model, tokenizer, Strategy(temperature=0.0), num_beams).write(rows)
+    return [row.text.text for row in rows]
+
+
+def write_on(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_new_tokens: int,
+) -> list[str]:
+    """The likeliest continuation of each prompt, taken token by token; nothing is drawn.
+
+    Args:
+        model: causal, with its output layer.
+        tokenizer: the model's.
+        prompts: token ids of each, at least one and fewer than the model has positions.
+        max_new_tokens: of each text; fewer where the model has no positions left.
+    """
+    positions = usable_positions(model.config.get_text_config())
+    rooms = [max_new_tokens if positions is None else positions - len(ids) for ids in prompts]
+    rows = [
+        Continuation(
+            ids, key=(place, 0), limit=min(max_new_tokens, room), text=TextStream(tokenizer, ids)
+        )
+        for place, (ids, room) in enumerate(zip(prompts, rooms, strict=True))
+    ]  # fmt: skip
+    engine = engine_for(model, tokenizer, Strategy(temperature=0.0))
+    for batch in batches(rows, lambda _: len(rows), one_length=engine.one_length):
+        engine.write(batch)
     return [row.text.text for row in rows]
 
 

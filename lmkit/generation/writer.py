@@ -68,7 +68,6 @@ class Writer:
         self.options = options
         self.prefix = prefix
         self.strategy = _settle(options, model)
-        self.ends = end_tokens(model, tokenizer)
         self.ask = ask
         self.seq2seq = bool(model.config.is_encoder_decoder)
         config = model.config if self.seq2seq else model.config.get_text_config()
@@ -78,13 +77,7 @@ class Writer:
         self._bound = options.batch_size or MOST[model.device.type]
         self._window = max(1, WINDOW * self._bound // options.num_return_sequences)
         self._together = options.num_return_sequences if options.num_beams > 1 else 1
-        self.engine: CausalDecoder | Searcher
-        if options.num_beams == 1 and CausalDecoder.serves(model):
-            self.engine = CausalDecoder(model, self.strategy, self.ends)
-        else:
-            self.engine = Searcher(
-                model, tokenizer, self.strategy, self.ends, beams=options.num_beams
-            )
+        self.engine = engine_for(model, tokenizer, self.strategy, beams=options.num_beams)
 
     @property
     def continues(self) -> bool:
@@ -243,6 +236,16 @@ def _settle(options: GenerationOptions, model: PreTrainedModel) -> Strategy:
 def _first(*values: float | None) -> float:
     """The first value that is given."""
     return next(value for value in values if value is not None)
+
+
+def engine_for(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, strategy: Strategy, beams: int = 1
+) -> CausalDecoder | Searcher:
+    """What writes with a model: lmkit's own loop where it can, else transformers' `generate`."""
+    ends = end_tokens(model, tokenizer)
+    if beams == 1 and CausalDecoder.serves(model):
+        return CausalDecoder(model, strategy, ends)
+    return Searcher(model, tokenizer, strategy, ends, beams=beams)
 
 
 def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

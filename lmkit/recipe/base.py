@@ -43,6 +43,9 @@ class TaskOptions(Section):
     augments: ClassVar[bool] = False
     """Whether `data.augment` may change its training texts: their labels hold for changed ones."""
 
+    shows: ClassVar[bool] = False
+    """Whether its model writes texts, or fills in words, which tell a reader how it learns."""
+
     name: str
     """The task; it decides which other keys this section may hold."""
 
@@ -67,3 +70,7 @@ class TaskOptions(Section):
         Raises:
             ValueError: a key asks for what the task has not.
         """
+        if not self.shows and train.model_dump()["eval_samples"]:
+            raise ValueError(
+                f"train.eval_samples: a {self.name} model writes no texts; leave it out"
+            )

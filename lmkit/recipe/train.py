@@ -20,6 +20,7 @@ OWN = (
     "on_divergence",
     "on_save_error",
     "layerwise_lr_decay",
+    "eval_samples",
     "early_stopping_patience",
     "early_stopping_threshold",
 )

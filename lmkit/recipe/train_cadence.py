@@ -28,6 +28,10 @@ class CadenceSection(Section):
     """Steps (or epochs, as `eval_strategy` says) before the first evaluation."""
     eval_on_start: bool = False
     """Also evaluate before the first step."""
+    eval_samples: int | None = Field(default=None, ge=0)
+    """Beginnings of validation texts that the model goes on with at each evaluation, greedily, for
+    samples.jsonl and the report: to see how it learns to write. 0: none; left out, 3 where the
+    model of the task writes (of a masked one: fills in)."""
     per_device_eval_batch_size: int = Field(default=8, ge=1)
     """Sequences of one forward pass of evaluation on one device; no result depends on it."""
     save_strategy: Literal["no", "steps", "epoch", "best"] = "steps"
@@ -89,6 +93,7 @@ class CadenceSection(Section):
     def _needs_evaluation(self) -> "CadenceSection":
         needy = {
             "early_stopping_patience": self.early_stopping_patience is not None,
+            "eval_samples": bool(self.eval_samples),
             "load_best_model_at_end": self.load_best_model_at_end is True,
             "save_strategy": self.save_strategy == "best",
         }

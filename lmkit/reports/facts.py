@@ -7,6 +7,7 @@ from typing import Any
 
 from lmkit.errors import RunFolderError
 from lmkit.reports.rows import Log, read_log
+from lmkit.reports.writings import Writing, read_writings
 from lmkit.run_folder import RunFolder, read_json
 
 
@@ -24,6 +25,8 @@ class RunFacts:
     """Tables of the evaluation: `title`, `definition`, `view`, `columns`, `rows`."""
     incidents: list[dict[str, Any]]
     log: Log
+    writings: list[Writing]
+    """Texts that the model wrote through training."""
     finished: bool
     remarks: tuple[str, ...] = ()
     """What is missing or damaged, a sentence each."""
@@ -49,6 +52,7 @@ class RunFacts:
         try:
             recipe = run.recipe.read_bytes().decode("utf-8", "replace")
             log = read_log(run.metrics)
+            writings, unread = read_writings(run.samples)
         except OSError as error:
             raise RunFolderError(
                 f"{error.filename or run.path}: cannot be read: {error.strerror}"
@@ -60,6 +64,8 @@ class RunFacts:
                 f"{log.damaged:,} of {log.lines + log.damaged:,} lines of metrics.jsonl are "
                 "damaged and were left out."
             )
+        if unread:
+            remarks.append(f"{unread:,} lines of samples.jsonl are damaged and were left out.")
         incidents = objects(read(run.guard).get("incidents"))
         if not finished:
             remarks.insert(0, _unfinished(log, bool(summary), incidents))
@@ -71,6 +77,7 @@ class RunFacts:
             details=objects(read(run.details).get("details")),
             incidents=incidents,
             log=log,
+            writings=writings,
             finished=finished,
             remarks=tuple(remarks),
         )

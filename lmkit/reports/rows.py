@@ -70,7 +70,7 @@ def read_log(path: Path) -> Log:
     lines = damaged = 0
     with path.open("rb") as file:
         for text in file:
-            line = _parsed(text)
+            line = parsed(text)
             if line is None:
                 damaged += bool(text.strip())
                 continue
@@ -109,7 +109,7 @@ def thin(series: Series, most: int) -> Series:
     return Series(steps[chosen], values[chosen])
 
 
-def _parsed(text: bytes) -> dict[str, Any] | None:
+def parsed(text: bytes) -> dict[str, Any] | None:
     """The object of a line that has a step; None where it is damaged."""
     try:
         line = from_json(text)  # three times as fast as json.loads

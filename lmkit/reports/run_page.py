@@ -8,6 +8,7 @@ from lmkit.reports.facts import RunFacts, objects
 from lmkit.reports.numbers import cut, number
 from lmkit.reports.page import fill, fitting
 from lmkit.reports.plots import curves, lines
+from lmkit.reports.writings import SAMPLES, STEPS, spread, tail
 from lmkit.secrets import without_secrets
 
 COLUMNS = 40
@@ -38,6 +39,10 @@ def render(facts: RunFacts) -> str:
             per_class=_per_class(facts, rows),
             curves=figures,
             details=details,
+            writings=[
+                (tail(one.given), one, spread(one.texts, min(rows, STEPS)))
+                for one in facts.writings[:SAMPLES]
+            ],
             splits=_splits(facts),
             command=without_secrets(str(facts.manifest.get("command", ""))),
             recipe=cut(without_secrets(facts.recipe), _RECIPE),

@@ -212,17 +212,12 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
         rows = zip(
             batch["input_ids"].tolist(), batch["attention_mask"].sum(1).tolist(), strict=True
         )
-        if self.attached is not None:
-            self.attached.detach()  # generating needs the logits
-        try:
+        with self.with_logits():
             return write_answers(
                 model, self.tokenizer, [ids[:length] for ids, length in rows],
                 max_new_tokens=self.new_tokens,
                 num_beams=self.beams,
             )  # fmt: skip
-        finally:
-            if self.attached is not None:
-                self.attached.attach()
 
     def while_training(self, metric: str) -> "Seq2Seq":
         """Without generating, unless the recipe or the choice of the best asks for it."""

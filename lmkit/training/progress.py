@@ -24,29 +24,11 @@ TRAIN_KEYS = ("loss", "learning_rate", "grad_norm", "skipped_steps")
 
 
 class MetricsFile(TrainerCallback):
-    """Appends one JSON object a log line to metrics.jsonl; what resumes cuts what came after."""
+    """Appends one JSON object a log line to metrics.jsonl."""
 
     def __init__(self, path: Path, totals: Totals) -> None:
         self.path, self.totals = path, totals
         self._last = (0, 0.0)  # tokens, seconds at the last training line
-
-    def cut_after(self, step: int) -> None:
-        """Cut off the lines of steps that will be done again.
-
-        They are the last ones, so the file is read from its end, however long it is, and what
-        stays is never written anew: a kill meanwhile loses no line.
-        """
-        if not self.path.is_file() or not self.path.stat().st_size:
-            return
-        with self.path.open("r+b") as file:
-            with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
-                end = text.rfind(b"\n") + 1  # what follows was cut short by a kill
-                while end:
-                    begin = text.rfind(b"\n", 0, end - 1) + 1
-                    if _is_done(text[begin:end], step):
-                        break
-                    end = begin
-            file.truncate(end)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -157,6 +139,29 @@ class Teller(TrainerCallback):
         done = state.global_step - self._began[0]
         seconds = (self.totals.elapsed() - self._began[1]) / max(done, 1)
         return clock(seconds * (state.max_steps - state.global_step))
+
+
+def cut_after(path: Path, step: int) -> None:
+    """Cut off the lines of steps that will be done again.
+
+    They are the last ones, so the file is read from its end, however long it is, and what stays is
+    never written anew: a kill meanwhile loses no line.
+
+    Args:
+        path: a file of JSON Lines with `step`, in their order; it may not be there.
+        step: the last that is not done again.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("r+b") as file:
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as text:
+            end = text.rfind(b"\n") + 1  # what follows was cut short by a kill
+            while end:
+                begin = text.rfind(b"\n", 0, end - 1) + 1
+                if _is_done(text[begin:end], step):
+                    break
+                end = begin
+        file.truncate(end)
 
 
 def clock(seconds: float) -> str:

@@ -89,7 +89,7 @@ class ExactTrainer(GuardedSteps):
         args: TrainingArguments,
         setup: Setup,
         tokenizer: PreTrainedTokenizerBase,
-        evaluate: Callable[[], dict[str, float]],
+        evaluate: Callable[[int], dict[str, float]],
     ) -> None:
         """Take the parts of a run.
 
@@ -98,7 +98,7 @@ class ExactTrainer(GuardedSteps):
             args: from `training_arguments`.
             setup: task, examples and their order.
             tokenizer: saved beside each checkpoint, so that it opens as a model folder.
-            evaluate: gives the metrics of the validation split, without a prefix.
+            evaluate: gives the metrics of the validation split after a step, without a prefix.
         """
         self.setup = setup
         self.evaluate_split = evaluate
@@ -210,7 +210,8 @@ class ExactTrainer(GuardedSteps):
     def evaluate(self, *_args: Any, **_kwargs: Any) -> dict[str, float]:
         """Score the validation split exactly, and log it as `eval_...`."""
         with self.totals.paused():
-            metrics = {f"eval_{name}": value for name, value in self.evaluate_split().items()}
+            found = self.evaluate_split(self.state.global_step)
+        metrics = {f"eval_{name}": value for name, value in found.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(
             self.args, self.state, self.control, metrics

@@ -174,7 +174,7 @@ def trained(home, case, micro, *, optimizer=SGD, dtype=torch.float32, processes=
     order = Order(examples, shape, seed=0, strategy="random")
     task.attach(model)
     trainer = Watched(
-        model=model, args=args, tokenizer=tokenizer, evaluate=dict,
+        model=model, args=args, tokenizer=tokenizer, evaluate=lambda _step: {},
         setup=Setup(
             task, examples, order, train.optim, "run", StopSignals(),
             GuardSettings(home / "guard.json"),

@@ -122,7 +122,7 @@ def toy_run(tmp_path):
         task = ToyTask(model)
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
         trainer = ExactTrainer(
-            model=model, args=args, tokenizer=tokenizer, evaluate=lambda: {"loss": 1.0},
+            model=model, args=args, tokenizer=tokenizer, evaluate=lambda _step: {"loss": 1.0},
             setup=Setup(
                 task, data, order, section.optim, "run", StopSignals(),
                 GuardSettings(tmp_path / folder / "guard.json", **(guard or {})),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from lmkit.training import progress
-from lmkit.training.progress import MetricsFile, Teller, _is_done, clock
+from lmkit.training.progress import MetricsFile, Teller, _is_done, clock, cut_after
 
 
 class Spent:
@@ -81,7 +81,7 @@ def test_lines_after_a_step_are_cut_and_damaged_ones_dropped(metrics, step, kept
     steps = {"o": 0, "a": 1, "b": 2, "c": 2, "d": 3}
     whole = [json.dumps({"step": step, "n": name}) + "\n" for name, step in steps.items()]
     metrics.path.write_text("".join(whole) + end)
-    metrics.cut_after(step)
+    cut_after(metrics.path, step)
     assert metrics.path.read_text() == "".join(whole[: len(kept)])
 
 
@@ -91,14 +91,14 @@ def test_only_the_end_of_a_long_file_is_read(metrics, monkeypatch):
     monkeypatch.setattr(progress, "_is_done", lambda *seen: read.append(seen) or _is_done(*seen))
     for steps in (100, 20_000):
         metrics.path.write_text("".join(f'{{"step": {step}}}\n' for step in range(steps)))
-        metrics.cut_after(steps - 4)
+        cut_after(metrics.path, steps - 4)
         assert len(read) == 4
         assert len(metrics.path.read_text().splitlines()) == steps - 3
         read.clear()
 
 
 def test_nothing_to_cut(metrics):
-    metrics.cut_after(5)
+    cut_after(metrics.path, 5)
     assert not metrics.path.exists()
 
 

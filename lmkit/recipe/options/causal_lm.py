@@ -11,6 +11,7 @@ class CausalLMOptions(TaskOptions):
     """Pretraining (or continued training) of a left-to-right language model."""
 
     verb: ClassVar[Verb] = "pretrain"
+    shows: ClassVar[bool] = True
 
     name: Literal["causal_lm"]
     """The task."""

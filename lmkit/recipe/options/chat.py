@@ -1,7 +1,7 @@
 """Options of `chat`: learn the answers of conversations."""
 
 from itertools import chain
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,8 @@ PAIRS = (("prompt", "completion"), ("instruction", "input", "output"))
 
 class ChatOptions(TaskOptions):
     """Supervised fine-tuning of a causal model on conversations."""
+
+    shows: ClassVar[bool] = True
 
     name: Literal["chat"]
     """The task."""

@@ -141,6 +141,7 @@ class ClassificationOptions(TaskOptions):
 
     def check_train(self, train: Section) -> None:
         """A regression has no targets that could be smoothed."""
+        super().check_train(train)
         if self.problem == "regression" and train.model_dump()["label_smoothing_factor"]:
             raise ValueError(
                 "train.label_smoothing_factor: a regression has no labels to smooth; leave it out"

@@ -11,6 +11,7 @@ class MaskedLMOptions(TaskOptions):
     """Pretraining of a bidirectional encoder (Devlin et al. 2019, BERT, section 3.1)."""
 
     verb: ClassVar[Verb] = "pretrain"
+    shows: ClassVar[bool] = True
 
     name: Literal["masked_lm"]
     """The task."""

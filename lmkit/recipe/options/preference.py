@@ -1,6 +1,6 @@
 """Options of `preference`: learn which of two answers is preferred."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +9,8 @@ from lmkit.recipe.base import TaskOptions
 
 class PreferenceOptions(TaskOptions):
     """Direct preference optimization of a causal model (Rafailov et al. 2023, arXiv:2305.18290)."""
+
+    shows: ClassVar[bool] = True
 
     name: Literal["preference"]
     """The task."""

@@ -1,6 +1,6 @@
 """Options of `seq2seq`: write a target text for each source text."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -13,6 +13,8 @@ OWN = ("rouge", "bleu", "chrf")
 
 class Seq2SeqOptions(TaskOptions):
     """Translation, summarization and whatever else answers a text with a text."""
+
+    shows: ClassVar[bool] = True
 
     name: Literal["seq2seq"]
     """The task."""

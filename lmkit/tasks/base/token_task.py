@@ -3,6 +3,8 @@
 Shape letters: B rows of a batch, T tokens of its longest.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -35,6 +37,17 @@ class TokenTask(Task[OptionsT]):
         if self.attached is not None:
             self.attached.detach()
             self.attached = None
+
+    @contextmanager
+    def with_logits(self) -> Iterator[None]:
+        """An attached model returns its logits until the block ends."""
+        if self.attached is not None:
+            self.attached.detach()
+        try:
+            yield
+        finally:
+            if self.attached is not None:
+                self.attached.attach()
 
     def loss(self, outputs: Any, batch: Batch, label_smoothing: float = 0.0) -> torch.Tensor:
         """Summed cross-entropy in nats over the predicted tokens of (B, T)."""
