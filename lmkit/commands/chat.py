@@ -62,7 +62,7 @@ def chat(target: str, options: GenerationOptions) -> None:
     recipe = recipe_of(folder)
     system = None if recipe is None else getattr(recipe.task, "system", None)
     talk = Conversation(tokenizer, room=None, system=system)
-    writer = Writer(model, tokenizer, options, ask=talk.question)
+    writer = Writer(model, tokenizer, options, ask=talk.question, remember=True)
     if writer.positions is not None:
         reserved = min(options.max_new_tokens, writer.positions // ROOM_SHARE)
         talk.room = writer.positions - reserved

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel
 from lmkit.generation.batching import left_padded
 from lmkit.generation.cache import with_room
 from lmkit.generation.continuation import Continuation
+from lmkit.generation.remembered import Remembered
 from lmkit.generation.sampling import Chooser, Strategy
 from lmkit.models.inspecting import POSITIONS_AFTER_PADDING
 
@@ -27,8 +28,23 @@ RELATIVE_POSITIONS = frozenset({"bloom", "mpt"})
 class CausalDecoder:
     """Writes with a causal model that keeps a cache of keys and values."""
 
-    def __init__(self, model: PreTrainedModel, strategy: Strategy, ends: frozenset[int]) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        strategy: Strategy,
+        ends: frozenset[int],
+        remembered: Remembered | None = None,
+    ) -> None:
+        """Take a model on its device.
+
+        Args:
+            model: the writer.
+            strategy: how a token is chosen.
+            ends: the tokens that end a text.
+            remembered: what a text that is alone in its batch may begin from, and leaves behind.
+        """
         self.model = model
+        self.remembered = remembered
         self.strategy = strategy
         self.ends = ends
         self.parameters = frozenset(inspect.signature(model.forward).parameters)
@@ -68,26 +84,33 @@ class CausalDecoder:
             max(row.limit for row in rows),
             [row.ids for row in rows],
         )
-        cache: Any = None
-        while True:
-            outputs = self.model(**self._inputs(ids, positions, mask if padded else None, cache))
-            cache = (
-                outputs.past_key_values if cache is not None else with_room(outputs.past_key_values)
-            )
-            tokens = chooser.choose(outputs.logits[:, -1].float())  # (B,)
-            for row, token in zip(rows, tokens.tolist(), strict=True):
-                row.push(token, self.ends)
-            open_rows = [place for place, row in enumerate(rows) if row.finish is None]
-            if not open_rows:
-                return
-            if len(open_rows) < len(rows):
-                kept = torch.tensor(open_rows, device=device)
-                rows = [rows[place] for place in open_rows]
-                cache.reorder_cache(kept)
-                chooser.keep(kept)
-                tokens, mask, positions = tokens[kept], mask[kept], positions[kept]
-            ids, positions = tokens[:, None], positions[:, -1:] + 1
-            mask = torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
+        first, remembered = rows[0], self.remembered if len(rows) == 1 else None
+        cache, read = remembered.take(first.ids) if remembered else (None, 0)
+        ids, positions = ids[:, read:], positions[:, read:]
+        try:
+            while True:
+                inputs = self._inputs(ids, positions, mask if padded else None, cache)
+                outputs = self.model(**inputs)
+                found = outputs.past_key_values
+                cache = found if cache is not None else with_room(found)
+                read += ids.shape[1]
+                tokens = chooser.choose(outputs.logits[:, -1].float())  # (B,)
+                for row, token in zip(rows, tokens.tolist(), strict=True):
+                    row.push(token, self.ends)
+                open_rows = [place for place, row in enumerate(rows) if row.finish is None]
+                if not open_rows:
+                    return
+                if len(open_rows) < len(rows):
+                    kept = torch.tensor(open_rows, device=device)
+                    rows = [rows[place] for place in open_rows]
+                    cache.reorder_cache(kept)
+                    chooser.keep(kept)
+                    tokens, mask, positions = tokens[kept], mask[kept], positions[kept]
+                ids, positions = tokens[:, None], positions[:, -1:] + 1
+                mask = torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
+        finally:  # one that is stopped by Ctrl-C too: the talk goes on
+            if remembered:
+                remembered.keep([*first.ids, *first.tokens][:read], cache)
 
     def _inputs(
         self, ids: Tensor, positions: Tensor, mask: Tensor | None, cache: Any

@@ -20,6 +20,7 @@ from lmkit.generation.decoding import CausalDecoder
 from lmkit.generation.fitting import MOST, Fitting
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt
+from lmkit.generation.remembered import Remembered
 from lmkit.generation.sampling import Strategy
 from lmkit.generation.searching import Searcher
 from lmkit.models.inspecting import usable_positions
@@ -52,6 +53,7 @@ class Writer:
         *,
         prefix: str = "",
         ask: Callable[[str], list[int]] | None = None,
+        remember: bool = False,
     ) -> None:
         """Settle how to write; where sampling has no seed one is drawn and said.
 
@@ -62,6 +64,7 @@ class Writer:
             prefix: put before every prompt that is read, as T5's `summarize: `; never shown.
             ask: the token ids that ask for an answer to a prompt, of a model that answers in the
                 turns of a chat; None for one that continues the prompt itself.
+            remember: keep what was read of a text that was alone in its batch, for the next.
         """
         self.model = model
         self.tokenizer = tokenizer
@@ -77,7 +80,10 @@ class Writer:
         self._bound = options.batch_size or MOST[model.device.type]
         self._window = max(1, WINDOW * self._bound // options.num_return_sequences)
         self._together = options.num_return_sequences if options.num_beams > 1 else 1
-        self.engine = engine_for(model, tokenizer, self.strategy, beams=options.num_beams)
+        remembered = Remembered(model.config) if remember else None
+        self.engine = engine_for(
+            model, tokenizer, self.strategy, options.num_beams, remembered=remembered
+        )
 
     @property
     def continues(self) -> bool:
@@ -239,12 +245,20 @@ def _first(*values: float | None) -> float:
 
 
 def engine_for(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, strategy: Strategy, beams: int = 1
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    strategy: Strategy,
+    beams: int = 1,
+    *,
+    remembered: Remembered | None = None,
 ) -> CausalDecoder | Searcher:
-    """What writes with a model: lmkit's own loop where it can, else transformers' `generate`."""
+    """What writes with a model: lmkit's own loop where it can, else transformers' `generate`.
+
+    Only the loop has a use for what is `remembered` of texts before.
+    """
     ends = end_tokens(model, tokenizer)
     if beams == 1 and CausalDecoder.serves(model):
-        return CausalDecoder(model, strategy, ends)
+        return CausalDecoder(model, strategy, ends, remembered)
     return Searcher(model, tokenizer, strategy, ends, beams=beams)
 
 

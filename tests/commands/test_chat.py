@@ -8,7 +8,9 @@ import pytest
 from lmkit.commands import chat as module
 from lmkit.commands.chat import chat
 from lmkit.errors import DataError, ModelError, UsageError
+from lmkit.generation.decoding import CausalDecoder
 from lmkit.generation.options import GenerationOptions
+from lmkit.generation.remembered import Remembered
 from lmkit.generation.writer import Writer
 
 OPTIONS = GenerationOptions(greedy=True, max_new_tokens=4)
@@ -66,6 +68,23 @@ def test_a_real_model_answers_each_line_and_the_turns_add_up(say):
     assert len(both) > len(first) > 1
     alone, _ = say("a dog")
     assert both != first + alone  # the second is answered after the first
+
+
+def test_what_was_read_is_not_read_again_and_changes_no_answer(say, monkeypatch):
+    lines = ("the cat", "/system be kind", "a dog", "and", "/reset", "the cat", "/system", "the")
+    read, found = [], CausalDecoder._inputs
+
+    def count(decoder, ids, *more):
+        read.append(ids.shape[1])
+        return found(decoder, ids, *more)
+
+    monkeypatch.setattr(CausalDecoder, "_inputs", count)
+    kept = say(*lines)
+    few = sum(read)
+    read.clear()
+    monkeypatch.setattr(Remembered, "take", lambda *_: (None, 0))
+    assert say(*lines) == kept
+    assert few < sum(read)
 
 
 def test_commands(say, scripted, tmp_path):
