@@ -1,7 +1,8 @@
 """The server of one model: transformers' handlers of the OpenAI API, within bounds.
 
 Only the one model is served: none is loaded for a request, and none is unloaded. Requests are
-answered one after the other; so many may wait, and the next is told to come again.
+answered side by side where the model allows it, else one after the other; so many may be asked at
+once, and the next is told to come again.
 """
 
 import asyncio
@@ -24,8 +25,10 @@ from starlette.types import Receive, Scope, Send
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cli.serving.chat_completion import ChatCompletionHandler
 from transformers.cli.serving.completion import CompletionHandler
-from transformers.cli.serving.utils import GenerationState, Modality
+from transformers.cli.serving.utils import Modality
 
+from lmkit.commands.together import State, Together
+from lmkit.generation.joining import JoiningDecoder
 from lmkit.generation.served import Body, RefusedError, check_request, events, stop_strings, whole
 from lmkit.generation.writer import end_tokens
 from lmkit.models.inspecting import usable_positions
@@ -90,7 +93,9 @@ class Server:
 
     def __init__(self, served: OneModel, bounds: Bounds) -> None:
         self.served, self.bounds = served, bounds
-        state: Any = GenerationState()
+        joins = JoiningDecoder.joins(served.model)
+        self.together = Together(served.model) if joins else None
+        state: Any = State(self.together)
         manager: Any = served
         self.handlers: dict[bool, Any] = {
             True: ChatCompletionHandler(manager, state),
@@ -140,17 +145,26 @@ class Server:
         if self.active >= self.bounds.requests:
             raise RefusedError(f"{self.active} requests are being answered; come again", 429)
         self.active += 1
-        leave = True
+        leave, name = True, str(uuid.uuid4())
         try:
             prompt = self._fit(body, chat=chat)
-            answer = await self.handlers[chat].handle_request(body, str(uuid.uuid4()))
+            if self.together is not None:
+                self.together.expect(name, body.pop("seed", None))
+            answer = await self.handlers[chat].handle_request(body, name)
             chunks = events(answer.body_iterator, stops)
             if asked.get("stream"):
                 leave = False
-                return _Events(self, _lines(chunks, answer.body_iterator))
+                return _Events(self, name, _lines(chunks, answer.body_iterator))
             return await self._whole(request, chunks, answer.body_iterator, prompt)
         finally:
-            self.active -= leave
+            if leave:
+                self.leave(name)
+
+    def leave(self, name: str) -> None:
+        """A request gives its place back."""
+        self.active -= 1
+        if self.together is not None:
+            self.together.release(name)
 
     def _fit(self, body: Body, *, chat: bool) -> int:
         """The tokens of the question; `max_tokens` is made what the context leaves for an answer.
@@ -211,15 +225,15 @@ class Server:
 class _Events(StreamingResponse):
     """A stream that gives its place back however it ends."""
 
-    def __init__(self, server: Server, lines: AsyncIterator[str]) -> None:
+    def __init__(self, server: Server, name: str, lines: AsyncIterator[str]) -> None:
         super().__init__(lines, media_type="text/event-stream")
-        self._server = server
+        self._server, self._name = server, name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._server.active -= 1
+            self._server.leave(self._name)
 
 
 async def _lines(chunks: AsyncIterator[Body], source: Any) -> AsyncIterator[str]:

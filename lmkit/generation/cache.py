@@ -6,6 +6,7 @@ large batch costs as much as the model itself. Shape letters: B texts, H heads, 
 
 from typing import Any
 
+import torch
 from torch import LongTensor, Tensor
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
@@ -45,6 +46,19 @@ class GrowingLayer(DynamicLayer):  # type: ignore[no-untyped-call] # not annotat
         super().reorder_cache(beam_idx)
         self._places = None
 
+    def drop_first(self, count: int) -> None:
+        """Forget the first tokens of all rows."""
+        assert self.keys is not None
+        assert self.values is not None
+        self.keys, self.values = self.keys[:, :, count:], self.values[:, :, count:]
+        self._places = None
+
+    def join(self, other: "GrowingLayer", length: int) -> None:
+        """Put the rows of another layer below; zeros stand before what is shorter than `length`."""
+        pairs = (self.keys, other.keys), (self.values, other.values)
+        self.keys, self.values = (torch.cat([_behind(x, length) for x in pair]) for pair in pairs)
+        self._places = None
+
 
 def with_room(cache: Any) -> Any:
     """The cache of a first pass, with layers that grow in the places of those that copy.
@@ -68,3 +82,8 @@ def _larger(states: Tensor, length: int) -> Tensor:
     place = states.new_empty(batch, heads, length, width)
     place[:, :, :held] = states
     return place
+
+
+def _behind(states: Any, length: int) -> Tensor:
+    """The tokens behind zeros, `length` with them."""
+    return torch.nn.functional.pad(states, (0, 0, length - states.shape[-2], 0))

@@ -1,6 +1,7 @@
 """The server as OpenAI's own client sees it."""
 
 import asyncio
+import functools
 import threading
 import time
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ def slow(tiny_gpt2, monkeypatch):
     """The steps the model has done, each of which takes a while."""
     steps, forward = [], tiny_gpt2.forward
 
+    @functools.wraps(forward)
     def wait(*args, **kwargs):
         steps.append(time.monotonic())
         time.sleep(0.05)
