@@ -110,8 +110,8 @@ Swaps = Annotated[
     typer.Option(
         "--swaps",
         metavar="LIST",
-        help="Classifiers: score instead texts and their twins with words swapped: gender, names, "
-        "or a file (from, to).",
+        help="Score instead rows and their twins with words swapped: gender, names, or a file "
+        "(from, to).",
     ),
 ]
 Words = Annotated[

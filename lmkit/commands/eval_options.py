@@ -47,7 +47,7 @@ class EvalOptions:
     samples: str | None = None
     """A file of texts that the model wrote, to screen instead of scoring data."""
     swaps: str | None = None
-    """`gender`, `names` or a file of words to swap in the texts of a classifier."""
+    """`gender`, `names` or a file of words to swap in the texts of the rows."""
     words: str | None = None
     """A file of words that are looked for in `samples`."""
     contamination: bool = False

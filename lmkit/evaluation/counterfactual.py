@@ -14,7 +14,7 @@ from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.interval import Interval, bootstrap_ratio, wilson
 
 SHOWN = 10
-_LIMITS = (
+LIMITS = (
     "It shows what these words do on these texts, no more: few texts hold them, a swap can make a "
     "text odd or change what is right about it, and a model may still go by other signs of the "
     "same group."
@@ -56,9 +56,9 @@ class Twins:
         if self.is_number:
             return found
         return {
+            **found,
             "changed_share": float(self._changed().mean()),
             "accuracy_gap": float(self._gains().mean()),
-            **found,
         }
 
     def intervals(self) -> dict[str, Interval]:
@@ -71,9 +71,9 @@ class Twins:
 
     def counts(self) -> dict[str, int]:
         """Texts, and those whose words went one way."""
-        return {"texts": len(self.gold), "one_way": int((self.ways != 0).sum())}
+        return {"rows": len(self.gold), "one_way": int((self.ways != 0).sum())}
 
-    def by_output(self, name: str, kinds: tuple[str, str]) -> Detail:
+    def by_kind(self, name: str, kinds: tuple[str, str]) -> Detail:
         """How each output differs between the two kinds of words.
 
         Args:
@@ -134,7 +134,7 @@ class Twins:
                 "less that on the texts; mean_shift: the mean of the largest change of a label's "
                 "probability"
             )
-        return f"Of texts that hold {what}, and their twins with these swapped. {told}. {_LIMITS}"
+        return f"Of texts that hold {what}, and their twins with these swapped. {told}. {LIMITS}"
 
     def _size(self) -> NDArray[np.float64]:
         """The largest change of each text, (N,)."""

@@ -27,11 +27,11 @@ def test_the_numbers(twins):
     ends = twins.intervals()
     assert ends["changed_share"] == wilson(2, 3)
     assert ends["accuracy_gap"][0] <= -2 / 3 <= ends["accuracy_gap"][1]
-    assert twins.counts() == {"texts": 3, "one_way": 2}
+    assert twins.counts() == {"rows": 3, "one_way": 2}
 
 
 def test_the_difference_of_the_kinds_has_a_sign(twins):
-    rows = twins.by_output("name", ("men", "women")).rows
+    rows = twins.by_kind("name", ("men", "women")).rows
     assert [row[:3] for row in rows] == [
         ["a", 2, pytest.approx(-0.5)], ["b", 2, pytest.approx(0.5)],
     ]  # fmt: skip
@@ -57,10 +57,10 @@ def test_several_labels_and_numbers():
     after = {"gold": [1.0, 2.0], "predicted": [1.5, 2.0]}
     found = Twins(before, after, [-1, 1], ["score"], seed=0)
     assert found.metrics() == {"mean_shift": 0.25}
-    assert found.by_output("n", ("x", "y")).rows[0][:3] == ["score", 2, -0.25]
+    assert found.by_kind("n", ("x", "y")).rows[0][:3] == ["score", 2, -0.25]
     assert "the number" in found.definition("x")
 
 
 def test_words_that_went_both_ways_have_no_direction():
     rows = {"gold": [0.0], "predicted": [1.0]}
-    assert Twins(rows, rows, [0], ["score"], seed=0).by_output("n", ("x", "y")).rows == []
+    assert Twins(rows, rows, [0], ["score"], seed=0).by_kind("n", ("x", "y")).rows == []
