@@ -117,6 +117,7 @@ def _look(recipe: Recipe, *, sample: bool) -> Look:
     tokenizer = prepare_tokenizer(recipe, source)
     task = tasks.build(recipe.task)
     task = tasks.build(task.resolve(train))
+    task.prove_metrics()
     model = task.build_model(loader, tokenizer)
     seed = recipe.train.seed
     examples = training_examples(task, source, tokenizer, seed)

@@ -18,7 +18,7 @@ from lmkit.commands.claim import Claim
 from lmkit.data.clean import cleaning_ledgers
 from lmkit.data.sources import Splits
 from lmkit.data.tokenizer import tokenizer_fingerprint
-from lmkit.evaluation.outside import code_hashes
+from lmkit.evaluation.outside_code import code_hashes
 from lmkit.hashing import sha256_of
 from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
@@ -50,7 +50,7 @@ def begin_manifest(
             "command": options.command,
             "sessions": [session],
         }
-    outside = recipe.task.outside_metrics
+    outside = [metric.name for metric in recipe.task.outside_metrics]
     manifest |= {
         "status": "running",
         "replaced": list(claimed.replaced),

@@ -103,4 +103,4 @@ def check_metric(name: str, task: Task[Any], model: PreTrainedModel, scored: Exa
         rows = score(model, tried, _First(scored), batch_size=1)
     finally:
         task.detach(model)
-    require_known_metric(name, tried.metrics(rows))
+    require_known_metric(name, tried.measure(rows))

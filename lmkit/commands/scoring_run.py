@@ -139,22 +139,22 @@ def evaluate_split(  # noqa: PLR0913 - five say what, four say how
         )  # fmt: skip
     finally:
         task.detach(model)
-    metrics, intervals = task.metrics(rows), task.intervals(rows, seed)
+    measures = task.measures(rows, seed, kept=kept)
     baselines = task.baselines(train, source, examples, tokenizer)
     main, greater = task.headline or (task.best_metric, task.greater_is_better)
     details = details_of(Scored(task, rows, source, examples, seed, groups)) if detailed else ()
     return Evaluation(
         task=task.options.name,
         split=source.name,
-        metrics=metrics,
-        intervals=intervals,
+        metrics=measures.metrics,
+        intervals=measures.intervals,
         baselines=baselines,
         counts=_counts(rows),
-        definition=task.definition(),
+        definition=task.meaning(),
         per_class=task.per_class(rows),
         main=(main, greater),
-        units=task.units(rows) if kept else {},
-        verdict=verdict(main, greater, metrics, intervals, baselines),
+        units=measures.units,
+        verdict=verdict(main, greater, measures.metrics, measures.intervals, baselines),
         details=details,
     )
 

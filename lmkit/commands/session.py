@@ -276,7 +276,7 @@ def _evaluator(session: Session, resumed: int) -> Callable[[int], dict[str, floa
         )  # fmt: skip
         if samples is not None:
             samples.write(step, session.model, session.task, session.tokenizer, made[0])
-        return task.metrics(rows)
+        return task.measure(rows)
 
     return evaluate
 

@@ -25,6 +25,7 @@ from lmkit.models.loading import ModelLoader, open_config
 from lmkit.recipe.base import TaskOptions
 from lmkit.recipe.load import load_recipe
 from lmkit.recipe.nearest import did_you_mean
+from lmkit.recipe.outside_metrics import MeasuredOptions
 from lmkit.recipe.sections import STANDARD_INPUT, DataSection, ModelSection, Recipe
 from lmkit.run_folder import RunFolder, model_folder
 from lmkit.tasks.base import Task
@@ -89,6 +90,7 @@ def open_subject(
         options = _own_metrics(options)
     task = tasks.build(_changed(options, changes))
     source, train = _data(recipe, task.options, data=data, split=split)
+    task.prove_metrics()
     model, tokenizer, seed = open_model(target, task)
     return Subject(task, model, tokenizer, source, train, data or source.name, seed)
 
@@ -162,12 +164,13 @@ def _options_by_head(target: str) -> TaskOptions:
 
 def _own_metrics(options: TaskOptions) -> TaskOptions:
     """The options without metrics that are another's code."""
-    names = options.outside_metrics
+    names = [metric.name for metric in options.outside_metrics]
     logger.warning(
         "%s: left out, for it is code: eval runs it with --trust-metric-code", ", ".join(names)
     )
-    kept = [name for name in options.model_dump()["metrics"] if name not in names]
-    return options.model_copy(update={"metrics": kept, "trust_metric_code": False})
+    assert isinstance(options, MeasuredOptions)
+    kept = {"metrics": options.own_metrics, "trust_metric_code": False}
+    return options.model_copy(update=kept)
 
 
 def _changed(options: TaskOptions, changes: Mapping[str, Any]) -> TaskOptions:

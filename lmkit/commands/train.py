@@ -157,6 +157,7 @@ def prepare(recipe: Recipe) -> Parts:
     for source in (splits.validation, splits.test):
         if source is not None:
             task.check(source)
+    task.prove_metrics()
     model = task.build_model(loader, tokenizer)
     if recipe.train.parallel == "fsdp":
         require_shardable(model)

@@ -15,7 +15,7 @@ from transformers import PreTrainedTokenizerBase
 from lmkit.data.encoded import CHUNK, chunks, encode
 from lmkit.data.encoded_groups import EncodedGroups, GroupWriter
 from lmkit.data.rows import Row, Source, column, number
-from lmkit.errors import DataError
+from lmkit.errors import DataError, UsageError
 from lmkit.recipe.nearest import did_you_mean
 from lmkit.recipe.options.embedding import EmbeddingOptions
 
@@ -52,9 +52,15 @@ def with_objective(options: EmbeddingOptions, source: Source) -> EmbeddingOption
 
     Raises:
         DataError: the columns fit no objective, or the scores are none.
+        UsageError: metrics are asked for that need scores, and there are none.
     """
     if options.objective is None:
         options = options.model_copy(update={"objective": _objective(options, source)})
+    if options.metrics and options.objective != "cosine":
+        raise UsageError(
+            "task.metrics: metrics of the evaluate library need pairs with a score, and the rows "
+            f"of {source.name} are for the objective {options.objective}; leave it out"
+        )
     if options.objective == "cosine" and options.score_high is None:
         high = find_score_high(source, options.score_column, options.score_low)
         logger.info("scores go from %g to %g", options.score_low, high)

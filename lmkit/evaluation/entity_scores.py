@@ -69,6 +69,24 @@ def entity_metrics(tags: TagSet, counts: EntityCounts) -> dict[str, float]:
     }
 
 
+def sentence_metrics(tags: TagSet, rows: Rows) -> dict[str, float]:
+    """The loss in nats a tag and `entity_metrics`, from the rows of windows."""
+    sentences = sentence_rows(tags, rows)
+    counts = count_entities(tags, sentences["predicted"], sentences["gold"])
+    loss = math.fsum(rows["nll"]) / max(sum(rows["count"]), 1)
+    return {"loss": loss, **entity_metrics(tags, counts)}
+
+
+def named_tags(tags: TagSet, rows: Rows) -> tuple[list[list[str]], list[list[str]]]:
+    """The predicted and the true tags of each sentence by their names, as seqeval takes them."""
+    sentences = sentence_rows(tags, rows)
+    told, gold = (
+        [[tags.names[tag] for tag in one] for one in sentences[key]]
+        for key in ("predicted", "gold")
+    )
+    return told, gold
+
+
 def sentence_units(tags: TagSet, rows: Rows) -> Units:
     """What each sentence adds to the loss and to `entity_metrics`, from the rows of windows."""
     sentences = sentence_rows(tags, rows)

@@ -56,7 +56,7 @@ def bootstrap_ratio(
         drawn = random.integers(count, size=(size, count))
         sums.append(units[:, drawn].sum(axis=2))  # (2, size)
     above, below = np.concatenate(sums, axis=1)
-    return _percentiles(above[below > 0] / below[below > 0])
+    return middle(above[below > 0] / below[below > 0])
 
 
 def ratio_intervals(
@@ -189,8 +189,7 @@ def bootstrap_sums(
         for name, values in statistic(sums).items():
             found.setdefault(name, []).append(np.asarray(values, float))
     joined = {name: np.concatenate(values) for name, values in found.items()}
-    return {name: _percentiles(v[np.isfinite(v)]) for name, v in joined.items()
-            if np.isfinite(v).any()}  # fmt: skip
+    return {name: middle(values) for name, values in joined.items() if np.isfinite(values).any()}
 
 
 def drawn_sums(
@@ -222,9 +221,9 @@ def drawn_sums(
         yield drawn @ table
 
 
-def _percentiles(values: Floats) -> Interval:
-    """The middle 95 % of R values."""
-    low, high = np.percentile(values, _TAILS)
+def middle(values: Floats) -> Interval:
+    """The middle 95 % of R values, of which some are finite; the others are left out."""
+    low, high = np.percentile(values[np.isfinite(values)], _TAILS)
     return float(low), float(high)
 
 

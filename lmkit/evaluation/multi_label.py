@@ -26,6 +26,7 @@ class MultiLabel(Problem):
     def __init__(self, names: Sequence[str], threshold: float = 0.5) -> None:
         self.names = list(names)
         self.threshold = threshold
+        self.tried = np.eye(len(self.names) + 1, len(self.names), dtype=int).tolist()
 
     def stack(self, labels: Sequence[Any]) -> Tensor:
         """0 or 1 for each label, (B, C); IGNORED all over for a filler."""
@@ -78,6 +79,11 @@ class MultiLabel(Problem):
             "auroc": macro_auroc_interval(gold, np.asarray(rows["odds"])),
         }
         return {name: ends for name, ends in found.items() if ends is not None}
+
+    def given(self, answers: list[Any]) -> list[Any]:
+        """A 0 or 1 for each label."""
+        found: list[Any] = np.asarray(answers, int).tolist()
+        return found
 
     def per_class(self, rows: Rows) -> dict[str, Metrics]:
         """Precision, recall, F1 and support of each label."""

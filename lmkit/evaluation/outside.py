@@ -1,177 +1,160 @@
-"""Metrics of the `evaluate` library: scripts, run only where the recipe says that they may be.
+"""Metrics of the `evaluate` library over the answers of a split, with 95 % intervals.
 
-lmkit's own metrics need neither a network nor another's code, and keep their names.
+lmkit's own metrics need neither a network nor another's code, and keep their names. Shape letters:
+N answers (rows, sentences, questions), R resamples.
 """
 
-import contextlib
 import logging
-import numbers
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+import math
+import time
+from collections.abc import Collection, Sequence
 from typing import Any
 
+import numpy as np
+
 from lmkit.errors import UsageError
-from lmkit.hashing import sha256_of
+from lmkit.evaluation.outside_code import MetricCode
+from lmkit.evaluation.paired import Units, draws
+from lmkit.recipe.outside_metrics import OutsideMetric
 
 logger = logging.getLogger(__name__)
 
 TRIED_TEXTS = (["a text", "another one"], [["a text"], ["one text"]])
 """Answers that metrics of texts are tried on, and the right ones."""
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+FEWEST = 100
+"""R of an interval, at least."""
+SECONDS = 10.0
+"""That the resamples of one metric may take: what is slow gets fewer of them, or no interval."""
+
+Answers = Sequence[Any]
 
 
 class OutsideMetrics:
     """Some of them, each opened when it is first needed."""
 
-    def __init__(self, names: Sequence[str] | None) -> None:
-        """Take their names.
-
-        Args:
-            names: folders (`metrics/gap`, which holds `gap.py`), scripts, or names on the hub; the
-                caller has seen to it that their code may be run.
-        """
-        self.names = tuple(names or ())
-        self._opened: dict[str, Any] = {}
+    def __init__(self, metrics: Sequence[OutsideMetric]) -> None:
+        """Take their names and arguments; the caller has seen to it that their code may be run."""
+        self.codes = [MetricCode(metric) for metric in metrics]
+        self._spread = [""] * len(self.codes)  # what is told of the interval of each
         self._proved = False
 
-    def prove(self, predictions: Sequence[Any], references: Sequence[Any]) -> None:
+    def prove(self, predictions: Answers, references: Answers) -> None:
         """Open them and try each on a few answers, before a run that would end with it.
 
         Raises:
-            UsageError: one cannot be had or opened, or does not take such answers.
+            UsageError: one cannot be had or opened, or does not take such answers or arguments.
         """
-        todo = () if self._proved else self.names
-        for name in todo:
-            logger.warning(
-                "task.trust_metric_code: the code of the metric %s is run, and may do all that "
-                "you may", name,
-            )  # fmt: skip
-            with _told(name, "does not fit this task"):
-                if not _plain(name, self._compute(name, predictions, references)):
-                    raise UsageError(f"task.metrics: {name}: gives no number")
+        for code in () if self._proved else self.codes:
+            code.prove(predictions, references)
         self._proved = True
 
     def numbers(
-        self, predictions: Sequence[Any], references: Sequence[Any], own: Mapping[str, float]
+        self, predictions: Answers, references: Answers, own: Collection[str]
     ) -> dict[str, float]:
         """Their numbers over N answers; a metric that fails on them is told and left out.
 
         Args:
-            predictions: (N,) class ids, numbers or texts.
+            predictions: (N,) class ids, numbers, texts or lists.
             references: the true ones, (N,); of texts a list of those that are right.
-            own: the metrics of lmkit; a number of another with such a name gets the metric's name
-                before it.
+            own: the names of lmkit's metrics; a number of another with such a name gets the
+                metric's name before it.
         """
         found: dict[str, float] = {}
-        for name in self.names if references else ():
+        for code in self.codes if references else ():
             try:
-                with _told(name, "fails on this data"):
-                    made = _plain(name, self._compute(name, predictions, references))
+                made = code.measured(predictions, references)
             except UsageError as error:
                 logger.warning("%s; it is left out", error)
                 continue
-            for key, value in made.items():
-                known = key in own or key in found
-                found[f"{_stem(name)}_{key}" if known else key] = value
+            names = _names(code, made, {*own, *found})
+            found |= {names[key]: value for key, value in made.items()}
+        return found
+
+    def units(self, predictions: Answers, references: Answers, own: Collection[str]) -> Units:
+        """For intervals and paired comparisons: each number, and those of draws of the answers.
+
+        A metric gets as many draws as take 10 seconds, at most 1,000; where that is fewer than 100,
+        and where it fails on more of them, there are none of it.
+
+        Args:
+            predictions: as of `numbers`.
+            references: as of `numbers`.
+            own: as of `numbers`.
+
+        Returns:
+            By name (1 + R,): NaN where it failed.
+        """
+        found: Units = {}
+        taken: set[str] = set(own)
+        for place, code in enumerate(self.codes if len(references) > 1 else ()):
+            try:
+                whole = code.measured(predictions, references)
+            except UsageError:
+                continue  # `numbers` has told it
+            names = _names(code, whole, taken)
+            taken |= {*names.values()}
+            drawn, self._spread[place] = _redrawn(code, predictions, references)
+            for key, name in names.items():
+                values = np.asarray([one.get(key, math.nan) for one in (whole, *drawn)])
+                if np.isfinite(values[1:]).sum() >= FEWEST:
+                    found[name] = values
         return found
 
     def definition(self) -> str:
         """What to say of them beside the others."""
-        if not self.names:
+        if not self.codes:
             return ""
-        return f" Others by the code of {', '.join(self.names)}, without an interval."
-
-    def _compute(self, name: str, predictions: Sequence[Any], references: Sequence[Any]) -> Any:
-        if name not in self._opened:
-            self._opened[name] = _open(name)
-        metric = self._opened[name]
-        if references and isinstance(references[0], list) and not _takes_several(metric):
-            references = [several[0] for several in references]
-        return metric.compute(predictions=list(predictions), references=list(references))
-
-
-def is_path(name: str) -> bool:
-    """Whether a metric's name is that of a folder or file."""
-    return name.startswith((".", "/", "~")) or name.endswith(".py") or Path(name).exists()
-
-
-def script_of(name: str) -> Path:
-    """The script of a folder, or the script itself.
-
-    Raises:
-        UsageError: it is not there.
-    """
-    path = Path(name).expanduser()
-    script = path if path.suffix == ".py" else path / f"{path.resolve().name}.py"
-    if not script.is_file():
-        raise UsageError(
-            f"task.metrics: {name}: there is no script {script}; a folder NAME of the evaluate "
-            "library holds NAME.py"
+        told = (
+            f"{code.metric.label} ({how or 'no interval'})"
+            for code, how in zip(self.codes, self._spread, strict=True)
         )
-    return script
+        return f" Others by the code of {', '.join(told)}."
 
 
-def code_hashes(names: Sequence[str]) -> dict[str, str | None]:
-    """For the manifest: the SHA-256 (hex) of each script by its name; None for one of the hub."""
-    return {name: sha256_of(script_of(name)) if is_path(name) else None for name in names}
+def _redrawn(
+    code: MetricCode, predictions: Answers, references: Answers
+) -> tuple[list[dict[str, float]], str]:
+    """The numbers of draws of the answers, as many as the time allows, and what to say of that."""
+    found: list[dict[str, float]] = []
+    failed = 0
+    began = time.perf_counter()
+    for rows in draws(len(references)):
+        try:
+            found.append(code.measured(*_chosen(rows.tolist(), predictions, references)))
+        except UsageError:
+            found.append({})
+            failed += 1
+        spent = time.perf_counter() - began
+        if spent > SECONDS or (len(found) == 1 and spent * FEWEST > 2 * SECONDS):
+            break
+    if len(found) < FEWEST:
+        return [], (
+            f"no interval: {FEWEST} resamples would take more than {SECONDS:g} s, at "
+            f"{spent / len(found):.2g} s each"
+        )
+    if len(found) - failed < FEWEST:
+        return [], f"no interval: it fails on {failed} of {len(found)} resamples"
+    fewer = f", of which it fails on {failed}" if failed else ""
+    return found, f"interval by {len(found):,} resamples{fewer}"
 
 
-def _open(name: str) -> Any:
-    """The metric, its code run."""
-    from evaluate import load  # noqa: PLC0415 - takes seconds, and few ask for it
-
-    if is_path(name):
-        return load(str(script_of(name)), keep_in_memory=True)
-    if not _HUB_NAME.fullmatch(name):
-        raise UsageError(f"task.metrics: {name}: is neither a folder nor a name on the hub")
-    try:
-        return load(name, keep_in_memory=True)
-    except (FileNotFoundError, ConnectionError) as error:
-        raise UsageError(
-            f"task.metrics: {name}: there is no such folder here, and the hub has no such metric "
-            "or cannot be reached; copy the metric's folder here and name that"
-        ) from error
-
-
-@contextlib.contextmanager
-def _told(name: str, what: str) -> Iterator[None]:
-    """Tell whatever another's code raises in one line.
-
-    Raises:
-        UsageError: it raised something.
-    """
-    try:
-        yield
-    except (UsageError, KeyboardInterrupt, MemoryError):
-        raise
-    except BaseException as error:  # another's script may raise anything, and may call exit
-        reason = str(error).strip().partition("\n")[0]
-        raise UsageError(
-            f"task.metrics: {name}: {what}: {type(error).__name__}: {reason}"
-        ) from error
-
-
-def _takes_several(metric: Any) -> bool:
-    """Whether it holds a text against several right ones."""
-    allowed = metric.features if isinstance(metric.features, list) else [metric.features]
-    return any(
-        isinstance(feature := each.get("references"), (list, dict))
-        or type(feature).__name__ in ("Sequence", "List", "LargeList")
-        for each in allowed
+def _chosen(rows: list[int], predictions: Answers, references: Answers) -> tuple[Answers, Answers]:
+    """The answers of these rows; what has an `id` gets one that no other row has."""
+    return tuple(  # type: ignore[return-value] # two of them
+        [
+            {**one, "id": str(place)} if isinstance(one, dict) and "id" in one else one
+            for place, one in enumerate(answers[row] for row in rows)
+        ]
+        for answers in (predictions, references)
     )
 
 
-def _plain(name: str, made: Any) -> dict[str, float]:
-    """The finite numbers among what a metric gave."""
-    if not isinstance(made, Mapping):
-        raise UsageError(f"task.metrics: {name}: gives {type(made).__name__}, not numbers by name")
-    return {
-        str(key): float(value)
-        for key, value in made.items()
-        if isinstance(value, numbers.Real) and abs(float(value)) < float("inf")
-    }
-
-
-def _stem(name: str) -> str:
-    return Path(name).stem.rpartition("/")[2]
+def _names(code: MetricCode, keys: Collection[str], taken: Collection[str]) -> dict[str, str]:
+    """What its numbers are called: as it does, after its own name where another is called so."""
+    found: dict[str, str] = {}
+    for key in keys:
+        name = key
+        while name in taken or name in found.values():
+            name = f"{code.stem}_{name}"
+        found[key] = name
+    return found

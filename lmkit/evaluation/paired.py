@@ -8,7 +8,7 @@ exactly (McNemar 1947, Psychometrika 12:153). Shape letters: N units, C classes,
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,13 @@ def row_units(rows: Mapping[str, Sequence[Any]]) -> Units:
     return found
 
 
+def draws(count: int) -> Iterator[NDArray[np.int64]]:
+    """The draws of N units that a run keeps, the same for every model of as many: S times (N,)."""
+    random = np.random.default_rng(SEED)
+    for _ in range(REDRAWN):
+        yield random.integers(count, size=count)
+
+
 def redrawn(metrics: Callable[[NDArray[np.int64]], Mapping[str, float]], count: int) -> Units:
     """The units of metrics that are no ratios of sums.
 
@@ -96,9 +103,8 @@ def redrawn(metrics: Callable[[NDArray[np.int64]], Mapping[str, float]], count: 
         metrics: from row numbers (N,), drawn with replacement, to numbers by name.
         count: N.
     """
-    random = np.random.default_rng(SEED)
     whole = metrics(np.arange(count))
-    drawn = [metrics(random.integers(count, size=count)) for _ in range(REDRAWN)]
+    drawn = [metrics(rows) for rows in draws(count)]
     return {name: np.asarray([one[name] for one in (whole, *drawn)]) for name in whole}
 
 

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lmkit.evaluation.outside import OutsideMetrics
-
 Rows = dict[str, list[Any]]
 Metrics = dict[str, float]
 Intervals = dict[str, tuple[float, float]]
@@ -25,19 +23,8 @@ class Problem(ABC):
     names: Sequence[str]
     """What the L logits stand for."""
 
-    outside = OutsideMetrics(())
-    """Metrics of another's code; of a problem that takes none there are none."""
-
-    tried: tuple[Sequence[Any], Sequence[Any]] = ((), ())
-    """Answers that outside metrics are tried on, and the true ones."""
-
-    def prove(self) -> None:
-        """Try the outside metrics.
-
-        Raises:
-            UsageError: one cannot be had, or does not take such answers.
-        """
-        self.outside.prove(*self.tried)
+    tried: Sequence[Any]
+    """Answers that metrics of the evaluate library are tried on."""
 
     @abstractmethod
     def stack(self, labels: Sequence[Any]) -> Tensor:
@@ -62,6 +49,10 @@ class Problem(ABC):
     @abstractmethod
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """95 % intervals of the metrics."""
+
+    def given(self, answers: list[Any]) -> list[Any]:
+        """N answers, predicted or true, as those metrics take them."""
+        return answers
 
     def per_class(self, rows: Rows) -> dict[str, Metrics]:  # noqa: ARG002 - without classes none
         """Precision, recall, F1 and support of each class."""

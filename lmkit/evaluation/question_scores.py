@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from lmkit.evaluation.answers import RightAnswers, best_threshold
 from lmkit.evaluation.interval import Interval, bootstrap_ratio, wilson
@@ -18,21 +19,38 @@ from lmkit.evaluation.span_search import WindowAnswers
 Floats = NDArray[np.float64]
 
 
-def judged(window: WindowAnswers, context: str, right: Sequence[str]) -> dict[str, Any]:
+def judged(
+    window: WindowAnswers, context: str, right: Sequence[tuple[int, str]], *, texts: bool = False
+) -> dict[str, Any]:
     """What is kept of a window: the score of its best span, and how good an answer that is.
 
     Args:
         window: with one span, or none where it holds no text.
         context: of its question.
-        right: the answers to it; none where it has none.
+        right: the answers to it, with their places; none where it has none.
+        texts: whether the answers themselves are kept too.
     """
     score, start, end = window.spans[0] if window.spans else (-math.inf, 0, 0)
-    quality = RightAnswers(right).score(context[start:end])
+    told, wanted = context[start:end], [text for _, text in right]
+    quality = RightAnswers(wanted).score(told)
+    answers = {"text": wanted, "answer_start": [place for place, _ in right]}
     return {
         "question": window.question, "null": window.null, "best": score,
         "exact_match": quality.exact_match, "f1": quality.f1, "unanswerable": not right,
         "start": start, "end": end,
+        **({"text": told, "answers": answers} if texts else {}),
     }  # fmt: skip
+
+
+def tried_in_squad(*, may_be_none: bool) -> tuple[list[Any], list[Any]]:
+    """A few answers in the shape of `QuestionScores.in_squad`: one that is right, maybe none."""
+    texts = ["an answer", ""] if may_be_none else ["an answer"]
+    told = [
+        {"id": str(number), "prediction_text": text, "no_answer_probability": float(not text)}
+        for number, text in enumerate(texts)
+    ]
+    right = [{"text": [text][: len(text)], "answer_start": [0][: len(text)]} for text in texts]
+    return told, [{"id": str(number), "answers": one} for number, one in enumerate(right)]
 
 
 class QuestionScores:
@@ -59,7 +77,7 @@ class QuestionScores:
         chosen = order[np.searchsorted(windows[order], np.arange(count))]  # (N,)
         exact, f1 = (np.asarray(rows[name], float)[chosen] for name in ("exact_match", "f1"))
         self.numbers, self.chosen = numbers, chosen
-        given = np.ones(count, bool)
+        given, self.none_share = np.ones(count, bool), np.zeros(count)
         self.empty: Floats = np.asarray(rows["unanswerable"], float)[chosen]
         self.may_be_none = may_be_none
         self.threshold = threshold
@@ -70,7 +88,7 @@ class QuestionScores:
             if threshold is None:
                 tuned = bool(np.all(rows["validation"]))
                 self.threshold = best_threshold(gaps, f1, self.empty) if tuned else 0.0
-            given = gaps <= self.threshold
+            given, self.none_share = gaps <= self.threshold, expit(gaps)
             exact, f1 = np.where(given, exact, self.empty), np.where(given, f1, self.empty)
         self.given: NDArray[np.bool_] = given
         self.exact_match: Floats = exact
@@ -111,6 +129,24 @@ class QuestionScores:
             "exact_match": shares(self.exact_match),
             "f1": shares(self.f1),
         }
+
+    def in_squad(self, rows: dict[str, list[Any]]) -> tuple[list[Any], list[Any]]:
+        """Answers and right ones as the scripts of SQuAD 1.1 and 2.0 take them.
+
+        `no_answer_probability` is the share of no answer beside the best span alone.
+
+        Args:
+            rows: as they were given, with their texts.
+        """
+        told = [
+            {"id": str(number), "prediction_text": rows["text"][window] if given else "",
+             "no_answer_probability": float(share)}
+            for number, (window, given, share) in enumerate(
+                zip(self.chosen, self.given, self.none_share, strict=True)
+            )
+        ]  # fmt: skip
+        right = [rows["answers"][window] for window in self.chosen]
+        return told, [{"id": str(number), "answers": one} for number, one in enumerate(right)]
 
     def _by_kind(self) -> dict[str, tuple[Floats, NDArray[np.bool_]]]:
         """The metrics of one kind of question each: their values and which they are."""

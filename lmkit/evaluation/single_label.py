@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from lmkit.evaluation.baselines import prior
 from lmkit.evaluation.interval import bootstrap_ratio, bootstrap_sums, wilson
-from lmkit.evaluation.outside import OutsideMetrics
 from lmkit.evaluation.problem import Intervals, Metrics, Problem, Rows
 from lmkit.evaluation.ranking import macro_auroc, macro_auroc_interval
 from lmkit.evaluation.tallies import Tallies, by_class, figures, matthews, of_classes
@@ -27,10 +26,9 @@ _WIDTH = 12  # columns of a label that is shown
 class SingleLabel(Problem):
     """A softmax over C classes."""
 
-    def __init__(self, names: Sequence[str], outside: OutsideMetrics | None = None) -> None:
+    def __init__(self, names: Sequence[str]) -> None:
         self.names = list(names)
-        self.outside = outside or self.outside
-        self.tried = (range(len(self.names)), range(len(self.names)))
+        self.tried = range(len(self.names))
 
     def stack(self, labels: Sequence[Any]) -> Tensor:
         """Class ids, (B,)."""
@@ -57,8 +55,7 @@ class SingleLabel(Problem):
         tallies = of_classes(rows["gold"], rows["predicted"], len(self.names))
         found = _numbers(tallies) | {"auroc": macro_auroc(*self._ranked(rows))}
         loss = math.fsum(rows["nll"]) / sum(rows["count"])
-        made = {"loss": loss, **{name: float(value) for name, value in found.items()}}
-        return made | self.outside.numbers(rows["predicted"], rows["gold"], made)
+        return {"loss": loss, **{name: float(value) for name, value in found.items()}}
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """Wilson's for the accuracy, DeLong's for the area, a bootstrap for the others."""
@@ -115,7 +112,7 @@ class SingleLabel(Problem):
             f"rows; macro_f1, precision and recall: means over all {len(self.names)} labels, each "
             "counting the same (micro_f1: of the summed counts, weighted_f1: by rows); mcc: "
             "Matthews' correlation; auroc: the chance that a row of a label ranks above one of "
-            "another, averaged over the labels." + self.outside.definition()
+            "another, averaged over the labels."
         )
 
     def _ranked(self, rows: Rows) -> tuple[Any, Any]:

@@ -69,6 +69,11 @@ class Overlap:
         return _shares((a @ b.T).toarray(), _sizes(a)[:, None], _sizes(b)[None])
 
 
+def by_words(texts: Sequence[str]) -> dict[str, Lexical]:
+    """The ways to compare texts by their words, with weights from these texts."""
+    return {"tfidf": TfIdf(texts), "overlap": Overlap()}
+
+
 def found_by_words(
     way: Lexical, texts: Sequence[Sequence[str]], keys: ArrayLike
 ) -> dict[str, float]:

@@ -1,8 +1,11 @@
 """What every section of a recipe shares: strict, frozen, each key described by its docstring."""
 
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
+
+if TYPE_CHECKING:
+    from lmkit.recipe.outside_metrics import OutsideMetric
 
 Verb = Literal["pretrain", "finetune"]
 
@@ -60,7 +63,7 @@ class TaskOptions(Section):
         return None
 
     @property
-    def outside_metrics(self) -> tuple[str, ...]:
+    def outside_metrics(self) -> "tuple[OutsideMetric, ...]":
         """The metrics that are another's code, which the options say may be run."""
         return ()
 

@@ -54,12 +54,16 @@ def _sections_in(annotation: Any, path: str) -> Iterator[tuple[str, type[Section
 
 
 def section_at(path: Path, data: Any) -> type[Section] | None:
-    """The section at a path; for `task` that of the task which `data` names."""
+    """The section at a path; for `task`, and below it, that of the task which `data` names."""
     if path == ("task",):
         task = data.get("task")
         name = task.get("name") if isinstance(task, dict) else None
         return OPTIONS.get(name) if isinstance(name, str) else None
-    return sections().get(".".join("*" if isinstance(part, int) else part for part in path))
+    dotted = ".".join("*" if isinstance(part, int) else part for part in path)
+    if path[:1] == ("task",) and (options := section_at(path[:1], data)) is not None:
+        field = options.model_fields.get(str(path[1]))
+        return dict(_sections_in(field.annotation, f"task.{path[1]}") if field else ()).get(dotted)
+    return sections().get(dotted)
 
 
 def homes(key: str) -> list[str]:
@@ -95,13 +99,28 @@ def allowed(path: Path, data: Any) -> tuple[str, list[Any]]:
 @functools.cache
 def _properties(section: type[Section]) -> dict[str, Any]:
     """The JSON Schema of each key of a section."""
-    properties: dict[str, Any] = section.model_json_schema()["properties"]
+    schema = section.model_json_schema()
+    properties: dict[str, Any] = _resolved(schema["properties"], schema.get("$defs", {}))
     return properties
 
 
+def _resolved(node: Any, known: dict[str, Any]) -> Any:
+    """A schema with what its references stand for in their places; no section holds itself."""
+    if isinstance(node, list):
+        return [_resolved(one, known) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        node = known[node["$ref"].rpartition("/")[2]]
+    return {key: _resolved(value, known) for key, value in node.items()}
+
+
 def _inner(node: dict[str, Any], part: str | int) -> dict[str, Any]:
-    """The schema of a list's items or a mapping's values."""
+    """The schema of a list's items, of a mapping's key or of all its values."""
     branches = node.get("anyOf", [node])
+    for branch in branches:
+        if isinstance(part, str) and part in branch.get("properties", {}):
+            return dict(branch["properties"][part])
     key = "items" if isinstance(part, int) else "additionalProperties"
     inner: Any = next((branch[key] for branch in branches if key in branch), {})
     return inner if isinstance(inner, dict) else {}
@@ -116,7 +135,7 @@ def _words(node: dict[str, Any]) -> str:
         return "one of " + ", ".join(_value(value) for value in node["enum"])
     if "const" in node:
         return _value(node["const"])
-    if "$ref" in node or "oneOf" in node:
+    if "oneOf" in node:
         return "a mapping"
     if node.get("type") == "array":
         items = _words(node["items"])

@@ -25,9 +25,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
-)
+from transformers.models.auto import modeling_auto as auto
 
 from lmkit.data.collate import pad_batch
 from lmkit.data.encoded import EncodedTexts, encode_inputs, encode_labeled
@@ -35,7 +33,6 @@ from lmkit.data.padding_token import give_padding
 from lmkit.data.sources import Row, Source
 from lmkit.data.targets import Targets
 from lmkit.evaluation.multi_label import MultiLabel
-from lmkit.evaluation.outside import OutsideMetrics
 from lmkit.evaluation.problem import Problem
 from lmkit.evaluation.regression import Regression
 from lmkit.evaluation.single_label import SingleLabel
@@ -46,7 +43,7 @@ from lmkit.models.loading import ModelLoader
 from lmkit.models.objectives import BinaryCrossEntropy, CrossEntropy, SquaredError
 from lmkit.models.seq2seq import check_end
 from lmkit.recipe.options.classification import ClassificationOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Answers, Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +67,7 @@ class Classification(Task[ClassificationOptions]):
 
         One logit is a number where the configuration does not say otherwise, as in transformers.
         """
-        if not saved_with_head(config, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES):
+        if not saved_with_head(config, auto.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES):
             return None
         names = [str(name) for _, name in sorted((config.id2label or {}).items())]
         told = "single_label" if len(names) > 1 else "regression"
@@ -92,11 +89,10 @@ class Classification(Task[ClassificationOptions]):
     @cached_property
     def problem(self) -> Problem:
         """What follows from the kind of labels."""
-        names, outside = self.targets.names, OutsideMetrics(self.options.metrics)
+        names = self.targets.names
         if self.targets.many:
             return MultiLabel(names, self.options.threshold)
-        one_number = self.targets.is_regression
-        return Regression(names[0], outside) if one_number else SingleLabel(names, outside)
+        return Regression(names[0]) if self.targets.is_regression else SingleLabel(names)
 
     @cached_property
     def objective(self) -> CrossEntropy | BinaryCrossEntropy | SquaredError:
@@ -104,9 +100,9 @@ class Classification(Task[ClassificationOptions]):
         options = self.options
         if self.targets.is_regression:
             return SquaredError()
-        weights = None
-        if isinstance(options.class_weights, dict):
-            weights = [options.class_weights.get(name, 1.0) for name in self.targets.names]
+        given, weights = options.class_weights, None
+        if isinstance(given, dict):
+            weights = [given.get(name, 1.0) for name in self.targets.names]
         gamma = options.focal_gamma if options.loss == "focal" else 0.0
         return (BinaryCrossEntropy if self.targets.many else CrossEntropy)(weights, gamma)
 
@@ -123,10 +119,8 @@ class Classification(Task[ClassificationOptions]):
 
         Raises:
             DataError: a text or label is missing, or a label is not among them.
-            UsageError: a metric of another's does not fit.
         """
         self.targets.check(source)
-        self.problem.prove()
 
     def build_model(
         self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
@@ -252,6 +246,14 @@ class Classification(Task[ClassificationOptions]):
         """By a formula where there is one, a bootstrap over the rows for the others."""
         return self.problem.intervals(rows, seed)
 
+    def answers_of(self, rows: Rows) -> Answers:
+        """Ids of labels, lists of 0 and 1, or numbers."""
+        return self.problem.given(rows["predicted"]), self.problem.given(rows["gold"])
+
+    def tried(self) -> Answers:
+        """A few such answers, all right."""
+        return self.problem.tried, self.problem.tried
+
     def per_class(self, rows: Rows) -> dict[str, Metrics]:
         """Precision, recall, F1 and support of each label."""
         return self.problem.per_class(rows)
@@ -272,7 +274,7 @@ class Classification(Task[ClassificationOptions]):
         texts = [targets.texts(row) for at, row in enumerate(train.rows()) if at % step == 0]
         asked = [targets.texts(row) for row in scored.rows()]
         labels = self.problem.stack([targets.of(row) for row in scored.rows()])
-        return word_baselines(self.problem, gold, texts, asked, labels)
+        return word_baselines(self.problem, gold, texts, asked, labels, self.measure)
 
     def decode(
         self,

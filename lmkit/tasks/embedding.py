@@ -32,14 +32,14 @@ from lmkit.evaluation.retrieval import (
     retrieval_metrics,
     retrieval_units,
 )
-from lmkit.evaluation.text_similarity import Lexical, Overlap, TfIdf, found_by_words
+from lmkit.evaluation.text_similarity import by_words, found_by_words
 from lmkit.labels import IGNORED
 from lmkit.models.choosing import in_batch_nll
 from lmkit.models.inspecting import length_limit
 from lmkit.models.loading import ModelLoader
 from lmkit.models.pooling import KEY, Pooling, as_kept, choose_pooling, saved_pooling, write_modules
 from lmkit.recipe.options.embedding import EmbeddingOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Answers, Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
 SHOWN = 4  # numbers of a vector that people are shown
 
@@ -223,6 +223,14 @@ class Embedding(Task[EmbeddingOptions]):
         cosines = correlation.settle_ties(rows["cosine"], rows["keys"])
         return super().units(rows) | correlation.correlation_units(cosines, rows["score"])
 
+    def answers_of(self, rows: Rows) -> Answers:
+        """The cosines of scored pairs and their scores, brought to 0 to 1."""
+        return (rows["cosine"], rows["score"]) if "cosine" in rows else ((), ())
+
+    def tried(self) -> Answers:
+        """A few such answers."""
+        return [0.1, 0.5, 0.4, 0.9], [0.0, 0.6, 0.3, 1.0]
+
     def baselines(
         self,
         train: Source | None,
@@ -236,17 +244,12 @@ class Embedding(Task[EmbeddingOptions]):
         known = texts
         if train is not None:
             known = [[column(row, name) for name in columns] for row in train.rows()]
-        ways: dict[str, Lexical] = {
-            "tfidf": TfIdf([text for row in known for text in row]), "overlap": Overlap()
-        }  # fmt: skip
+        ways = by_words([text for row in known for text in row])
         fields = [examples[0, index] for index in range(len(examples))]
         if self.options.objective == "cosine":
-            left, right = [row[0] for row in texts], [row[1] for row in texts]
-            scores = [field["score"] for field in fields]
-            return {
-                k: correlation.correlations(way.pairs(left, right), scores)
-                for k, way in ways.items()
-            }
+            sides, scores = list(zip(*texts, strict=True)), [field["score"] for field in fields]
+            found = {name: way.pairs(*sides) for name, way in ways.items()}
+            return {name: correlation.correlations(one, scores) for name, one in found.items()}
         keys = [field["keys"] for field in fields]
         return {name: found_by_words(way, texts, keys) for name, way in ways.items()}
 

@@ -52,7 +52,7 @@ from lmkit.models.choosing import log_likelihoods, nll_among, places
 from lmkit.models.inspecting import length_limit, saved_with_head
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.multiple_choice import MultipleChoiceOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
+from lmkit.tasks.base import Answers, Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 
 _SEEN = ("input_ids", "attention_mask")
 
@@ -234,6 +234,14 @@ class MultipleChoice(TokenTask[MultipleChoiceOptions]):
         loss = bootstrap_ratio(rows["nll"], rows["count"], seed)
         found: Intervals = {} if loss is None else {"loss": loss}
         return found | {"accuracy": wilson(float(right.sum()), len(right))}
+
+    def answers_of(self, rows: Rows) -> Answers:
+        """The numbers of the chosen and of the right answers."""
+        return rows["predicted"], rows["gold"]
+
+    def tried(self) -> Answers:
+        """The first few, all right."""
+        return [0, 1, 2], [0, 1, 2]
 
     def baselines(
         self,

@@ -7,7 +7,6 @@ C tags (O, and B- and I- of each type).
 """
 
 import logging
-import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -33,7 +32,7 @@ from lmkit.evaluation.interval import ratio_intervals
 from lmkit.evaluation.paired import Units
 from lmkit.evaluation.tagging import SCHEME, Floats, Ints, TagSet, tag_names
 from lmkit.labels import IGNORED, OUTSIDE
-from lmkit.models.inspecting import saved_with_head, usable_positions
+from lmkit.models.inspecting import length_limit, saved_with_head
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.ner import NerOptions
 from lmkit.tasks.base import LABEL_WIDTH, Batch, Examples, Features, Intervals, Metrics, Rows, Task
@@ -92,10 +91,8 @@ class Ner(Task[NerOptions]):
         saved head for the same tags is kept, in its order; unless it says IOB2, as IOB1 too.
         """
         config = loader.config()
-        positions = usable_positions(config)
-        left_out = "max_length" not in self.options.model_fields_set
-        if left_out and positions is not None and positions < self.options.max_length:
-            self.options = self.options.model_copy(update={"max_length": positions})
+        limit = length_limit(self.options, config)
+        self.options = self.options.model_copy(update={"max_length": limit})
         saved = [str(name) for _, name in sorted((config.id2label or {}).items())]
         if sorted(saved) == sorted(self.tags.names):
             foreign = self.options.scheme == "auto" and not hasattr(config, SCHEME)
@@ -202,10 +199,7 @@ class Ner(Task[NerOptions]):
 
     def metrics(self, rows: Rows) -> Metrics:
         """Loss in nats a tag; precision, recall and F1 of entities, accuracy of words' tags."""
-        sentences = entity_scores.sentence_rows(self.tags, rows)
-        counts = entity_scores.count_entities(self.tags, sentences["predicted"], sentences["gold"])
-        loss = math.fsum(rows["nll"]) / max(sum(rows["count"]), 1)
-        return {"loss": loss, **entity_scores.entity_metrics(self.tags, counts)}
+        return entity_scores.sentence_metrics(self.tags, rows)
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """A bootstrap over the sentences: the words and windows of one are not independent."""
@@ -214,6 +208,14 @@ class Ner(Task[NerOptions]):
     def units(self, rows: Rows) -> Units:
         """The sums of each sentence."""
         return entity_scores.sentence_units(self.tags, rows)
+
+    def answers_of(self, rows: Rows) -> tuple[list[Any], list[Any]]:
+        """The names of the tags of each sentence."""
+        return entity_scores.named_tags(self.tags, rows)
+
+    def tried(self) -> tuple[list[Any], list[Any]]:
+        """One sentence that has every tag."""
+        return [self.tags.names], [self.tags.names]
 
     def baselines(
         self,
@@ -274,10 +276,7 @@ class Ner(Task[NerOptions]):
 
     def shown(self, answer: dict[str, Any]) -> str:
         """The spans in one line: type, offsets, score."""
-        told = (
-            f"{span['label']} {span['start']}-{span['end']} ({span['score']:.2f})"
-            for span in answer["spans"]
-        )
+        told = (f"{s['label']} {s['start']}-{s['end']} ({s['score']:.2f})" for s in answer["spans"])
         return f"{', '.join(told) or 'no entity':<{LABEL_WIDTH}}"
 
     def definition(self) -> str:

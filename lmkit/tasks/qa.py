@@ -19,9 +19,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.models.auto.modeling_auto import (
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES,
-)
+from transformers.models.auto import modeling_auto as auto
 
 from lmkit.data.collate import pad_batch
 from lmkit.data.question_windows import QuestionWindows, WindowShape, question_windows
@@ -29,14 +27,14 @@ from lmkit.data.questions import Question, QuestionColumns, read_questions, some
 from lmkit.data.sources import Row, Source
 from lmkit.evaluation.answers import RightAnswers, baselines
 from lmkit.evaluation.paired import Units
-from lmkit.evaluation.question_scores import QuestionScores, judged
+from lmkit.evaluation.question_scores import QuestionScores, judged, tried_in_squad
 from lmkit.evaluation.span_search import WindowAnswers, choose, window_answers
 from lmkit.labels import IGNORED
-from lmkit.models.inspecting import saved_with_head, usable_positions
+from lmkit.models.inspecting import length_limit, saved_with_head
 from lmkit.models.loading import ModelLoader
 from lmkit.models.span_head import own_tokens, span_loss, span_nll
 from lmkit.recipe.options.qa import QAOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, Task
+from lmkit.tasks.base import Answers, Batch, Examples, Features, Intervals, Metrics, Rows, Task
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +57,7 @@ class QuestionAnswering(Task[QAOptions]):
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> QAOptions | None:
         """Those of a model saved with a head for spans; one may have kept a threshold."""
-        if not saved_with_head(config, MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES):
+        if not saved_with_head(config, auto.MODEL_FOR_QUESTION_ANSWERING_MAPPING_NAMES):
             return None
         may_be_none: Literal["auto", True] = True if hasattr(config, _THRESHOLD) else "auto"
         return QAOptions(name="qa", max_length=positions, no_answer=may_be_none)
@@ -90,10 +88,8 @@ class QuestionAnswering(Task[QAOptions]):
             pass
 
     def _questions(self, source: Source) -> Iterator[Question]:
-        return read_questions(
-            source, QuestionColumns.of(self.options),
-            may_be_none=self.options.no_answer is not False,
-        )  # fmt: skip
+        columns, may_be_none = QuestionColumns.of(self.options), self.options.no_answer is not False
+        return read_questions(source, columns, may_be_none=may_be_none)
 
     def build_model(
         self, loader: ModelLoader, tokenizer: PreTrainedTokenizerBase
@@ -102,10 +98,8 @@ class QuestionAnswering(Task[QAOptions]):
 
         A `max_length` that was left to lmkit becomes the model's positions where those are fewer.
         """
-        positions = usable_positions(loader.config())
-        left_out = "max_length" not in self.options.model_fields_set
-        if left_out and positions is not None and positions < self.options.max_length:
-            self.options = self.options.model_copy(update={"max_length": positions})
+        limit = length_limit(self.options, loader.config())
+        self.options = self.options.model_copy(update={"max_length": limit})
         model = loader.load(
             AutoModelForQuestionAnswering, tokenizer, positions=self.options.max_length,
             num_labels=2,
@@ -169,8 +163,7 @@ class QuestionAnswering(Task[QAOptions]):
     def ledger(self, examples: QuestionWindows) -> dict[str, int]:
         """Questions, their windows and tokens, and answers that no window holds."""
         counts = examples.counts
-        own = {"questions": counts["questions"], "lost": counts["lost"]}
-        return own | super().ledger(examples)
+        return {key: counts[key] for key in ("questions", "lost")} | super().ledger(examples)
 
     def collate(self, features: list[Features]) -> Batch:
         """Ids, segments and places (B, T), padded to the longest, and labels (B, 2)."""
@@ -200,8 +193,8 @@ class QuestionAnswering(Task[QAOptions]):
         for window, number in zip(found, batch["source"].tolist(), strict=True):
             examples = self._scored[number]
             question = examples.questions[window.question]
-            right = [answer.text for answer in question.answers]
-            values = judged(window, question.context, right)
+            texts = bool(self.options.outside_metrics)
+            values = judged(window, question.context, question.answers, texts=texts)
             values["validation"] = examples.split == "validation"
             for name, value in values.items():
                 rows[name].append(value)
@@ -222,6 +215,14 @@ class QuestionAnswering(Task[QAOptions]):
     def units(self, rows: Rows) -> Units:
         """The values of each question."""
         return self._scores(rows).units()
+
+    def answers_of(self, rows: Rows) -> Answers:
+        """As the scripts of SQuAD take them."""
+        return self._scores(rows).in_squad(rows) if "answers" in rows else ((), ())
+
+    def tried(self) -> Answers:
+        """An answer that is right, and where there may be none, none."""
+        return tried_in_squad(may_be_none=self.may_be_none)
 
     def _scores(self, rows: Rows) -> QuestionScores:
         return QuestionScores(rows, may_be_none=self.may_be_none, threshold=self.threshold)

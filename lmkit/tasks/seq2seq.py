@@ -11,7 +11,6 @@ import logging
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from transformers import (
@@ -29,7 +28,7 @@ from lmkit.data.sources import Row, Source, column
 from lmkit.data.tokenizer import end_token_id
 from lmkit.evaluation import texts
 from lmkit.evaluation.interval import bootstrap_ratio
-from lmkit.evaluation.outside import TRIED_TEXTS, OutsideMetrics
+from lmkit.evaluation.outside import TRIED_TEXTS
 from lmkit.evaluation.paired import Units
 from lmkit.generation.answering import settle_generation, write_answers
 from lmkit.labels import IGNORED
@@ -44,7 +43,7 @@ from lmkit.models.seq2seq import (
     start_keys,
 )
 from lmkit.recipe.options.seq2seq import Seq2SeqOptions
-from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
+from lmkit.tasks.base import Answers, Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
 from lmkit.vocabulary import id_count
 
 logger = logging.getLogger(__name__)
@@ -72,11 +71,6 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
         """The first of the metrics that are asked for."""
         return texts.HEADLINES[self.options.own_metrics[0]], True
 
-    @cached_property
-    def outside(self) -> OutsideMetrics:
-        """Metrics that are another's code."""
-        return OutsideMetrics(self.options.outside_metrics)
-
     @classmethod
     def options_for(cls, config: PreTrainedConfig, positions: int) -> Seq2SeqOptions | None:
         """For a model saved with a sequence-to-sequence head."""
@@ -90,9 +84,7 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
 
         Raises:
             DataError: one is; the row is named.
-            UsageError: a metric of another's does not fit.
         """
-        self.outside.prove(*TRIED_TEXTS)
         for row in source.rows():
             column(row, self.options.source_column)
             alternatives(row, self.options.target_column)
@@ -238,14 +230,21 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
             wanted = [unpack(values) for values in packed]
             rows |= texts.text_statistics(outputs.texts, wanted, self.options.own_metrics)
             rows["generated"] = [text[:KEPT] for text in outputs.texts]
-            if self.outside.names:  # these need all of it
+            if self.options.outside_metrics:  # these need all of it
                 rows |= {"generated": outputs.texts, "wanted": wanted}
         return rows
 
     def metrics(self, rows: Rows) -> Metrics:
         """Loss in nats a target token, and the metrics of the generated texts."""
-        made = {"loss": math.fsum(rows["nll"]) / sum(rows["count"]), **texts.text_metrics(rows)}
-        return made | self.outside.numbers(rows.get("generated", ()), rows.get("wanted", ()), made)
+        return {"loss": math.fsum(rows["nll"]) / sum(rows["count"]), **texts.text_metrics(rows)}
+
+    def answers_of(self, rows: Rows) -> Answers:
+        """Generated texts, and for each a list of those that are right."""
+        return rows.get("generated", ()), rows.get("wanted", ())
+
+    def tried(self) -> Answers:
+        """A few such answers."""
+        return TRIED_TEXTS
 
     def intervals(self, rows: Rows, seed: int) -> Intervals:
         """Bootstrap over the pairs: the tokens of one text are not independent."""
@@ -288,7 +287,6 @@ class Seq2Seq(TokenTask[Seq2SeqOptions]):
             f"{options.max_target_length} tokens. Texts of up to {self.new_tokens} tokens by {how} "
             f"from sources cut at {options.max_source_length}. "
             + texts.told(options.own_metrics, self.references)
-            + self.outside.definition()
         )
 
 

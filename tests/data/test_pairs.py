@@ -12,7 +12,7 @@ from lmkit.data.pairs import (
     with_objective,
 )
 from lmkit.data.rows import Row
-from lmkit.errors import DataError
+from lmkit.errors import DataError, UsageError
 from lmkit.recipe.options.embedding import EmbeddingOptions
 
 
@@ -123,3 +123,12 @@ def test_rows_are_encoded_as_their_texts_alone(tiny_bert_tokenizer):
 def test_keys_are_of_the_text():
     assert text_key("a") == text_key("a") != text_key("b")
     assert -(2**63) <= text_key("\ud800") < 2**63
+
+
+def test_metrics_of_others_need_scores():
+    given = options(metrics=["./mse"], trust_metric_code=True)
+    with pytest.raises(UsageError, match=r"need pairs with a score.*train.*contrastive"):
+        with_objective(given, Rows({"anchor": "a", "positive": "b"}))
+    assert with_objective(given, scored(0.5, 1)).objective == "cosine"
+    with pytest.raises(ValueError, match="objective triplet has no score"):
+        options(metrics=["./mse"], trust_metric_code=True, objective="triplet")

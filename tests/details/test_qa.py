@@ -43,7 +43,7 @@ def found(scored, by_name):
     ]
     rows = {"nll": [0.5, 3.0, 5.0, 2.0], "count": [2, 2, 2, 2]}
     for window in windows:
-        right = [answer.text for answer in QUESTIONS[window.question].answers]
+        right = QUESTIONS[window.question].answers
         for name, value in judged(window, CONTEXT, right).items():
             rows.setdefault(name, []).append(value)
     rows["validation"] = [False] * 4

@@ -11,6 +11,8 @@ from lmkit.evaluation.entity_scores import (
     count_entities,
     entity_metrics,
     entity_ratios,
+    named_tags,
+    sentence_metrics,
     sentence_rows,
 )
 from lmkit.evaluation.interval import bootstrap, ratio_intervals
@@ -85,3 +87,13 @@ def test_windows_are_joined_to_sentences():
         "nll": [3.0, 4.0], "count": [3, 1], "predicted": [[0, 1, 2, 2], [1]],
         "gold": [[0, 1, 2, 0], [0]],
     }  # fmt: skip
+
+
+def test_sentences_of_windows_have_their_tags_by_name():
+    rows = {"document": [0, 1, 0], "nll": [1.0, 2, 3], "count": [1, 1, 2],
+            "predicted": [[1], [0], [2, SHARED]], "gold": [[1], [3], [2, 2]]}  # fmt: skip
+    told, gold = named_tags(TAGS, rows)
+    assert (told, gold) == ([["B-a", "I-a", "I-a"], ["O"]], [["B-a", "I-a", "I-a"], ["B-b"]])
+    found = sentence_metrics(TAGS, rows)
+    assert found["loss"] == 6 / 4
+    assert found["f1"] == pytest.approx(f1_score(gold, told))

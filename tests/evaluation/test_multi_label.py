@@ -34,6 +34,14 @@ def test_numbers_agree_with_scikit_learn(scored, threshold):
     assert found["auroc"] == pytest.approx(roc_auc_score(gold, shares), abs=1e-6)
 
 
+def test_answers_for_metrics_of_others_are_lists(scored):
+    logits, gold = scored
+    problem = MultiLabel(["a", "b", "c"])
+    rows = problem.reduce(logits, torch.from_numpy(gold.astype(np.float32)))
+    assert problem.given(rows["gold"]) == gold.astype(int).tolist()
+    assert problem.tried == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
+
+
 def test_each_label_has_its_support(scored):
     logits, gold = scored
     problem = MultiLabel(["a", "b", "c"])

@@ -1,126 +1,134 @@
-"""Metrics of the evaluate library: opened, tried, and told in one line where they fail."""
+"""Metrics of the evaluate library: their numbers, their intervals, and the time these take."""
 
 import logging
-import textwrap
 
+import numpy as np
 import pytest
 
-from lmkit.errors import UsageError
-from lmkit.evaluation.outside import TRIED_TEXTS, OutsideMetrics, code_hashes
-from lmkit.evaluation.regression import Regression
-from lmkit.evaluation.single_label import SingleLabel
-from lmkit.hashing import sha256_of
-
-INT = 'datasets.Value("int32")'
-FLOAT = 'datasets.Value("float64")'
-TEXT = 'datasets.Value("string")'
-
-
-@pytest.fixture
-def metric(tmp_path, monkeypatch):
-    """`metric("gap", "return {...}")`: the folder of a metric."""
-    monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
-
-    def make(name, body, kind=INT, references=None):
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / f"{name}.py").write_text(
-            textwrap.dedent(f"""
-            import datasets
-            import evaluate
-
-
-            class Made(evaluate.Metric):
-                def _info(self):
-                    return evaluate.MetricInfo(
-                        description="", citation="", inputs_description="",
-                        features=datasets.Features(
-                            {{"predictions": {kind}, "references": {references or kind}}}
-                        ),
-                    )
-
-                def _compute(self, predictions, references):
-                    {body}
-            """)
-        )
-        return str(folder)
-
-    return make
-
+from lmkit.evaluation import outside
+from lmkit.evaluation.interval import middle
+from lmkit.evaluation.outside import OutsideMetrics
+from lmkit.evaluation.outside_code import MetricCode
+from lmkit.evaluation.paired import REDRAWN, redrawn
+from lmkit.recipe.outside_metrics import OutsideMetric
 
 GAP = 'return {"gap": sum(abs(a - b) for a, b in zip(predictions, references)), "loss": 7}'
 
 
-def test_numbers_of_a_folder(metric):
-    name = metric("gap", GAP)
-    found = OutsideMetrics([name]).numbers([0, 2, 1], [0, 0, 0], {"loss": 0.5})
+class Told(MetricCode):
+    """A metric that needs no script."""
+
+    def __init__(self, measure, name="told", **given) -> None:
+        super().__init__(OutsideMetric(name=name, **given))
+        self._measure = measure
+
+    def numbers(self, predictions, references):
+        return self._measure(predictions, references)
+
+
+def of(*codes: MetricCode) -> OutsideMetrics:
+    found = OutsideMetrics([code.metric for code in codes])
+    found.codes = list(codes)
+    return found
+
+
+def accuracy(predictions, references):
+    return {"accuracy": float(np.mean(np.equal(predictions, references)))}
+
+
+def test_numbers_of_a_folder_beside_lmkit_s_own(metric) -> None:
+    found = OutsideMetrics([metric("gap", GAP)]).numbers([0, 2, 1], [0, 0, 0], {"loss": 0.5})
     assert found == {"gap": 3.0, "gap_loss": 7.0}
-    assert code_hashes([name, "org/hub"]) == {
-        name: sha256_of(__import__("pathlib").Path(name) / "gap.py"),
-        "org/hub": None,
-    }
 
 
-def test_labels_and_numbers_get_them(metric):
-    outside = OutsideMetrics([metric("gap", GAP, FLOAT)])
-    problem = SingleLabel(["a", "b"], outside)
-    problem.prove()
-    rows = {
-        "nll": [1.0, 1.0], "count": [1, 1], "gold": [0, 1], "predicted": [1, 1],
-        "odds": [[-1.0, 1.0], [-1.0, 1.0]],
-    }  # fmt: skip
-    assert problem.metrics(rows)["gap"] == 1.0
-    assert "without an interval" in problem.definition()
-    number = Regression("score", outside)
-    number.prove()
-    rows = {"nll": [1.0, 4.0], "count": [1, 1], "gold": [0.0, 2.0], "predicted": [1.0, 4.0]}
-    assert number.metrics(rows)["gap"] == 3.0
+def test_no_number_takes_another_s_name() -> None:
+    ways = [Told(accuracy, arguments={"average": way}) for way in ("macro", "micro", "none")]
+    found = of(*ways).numbers([1], [1], {"accuracy"})
+    assert list(found) == ["told_macro_accuracy", "told_micro_accuracy", "told_none_accuracy"]
+    same = of(*(Told(accuracy, arguments={"weights": [number]}) for number in range(2)))
+    assert list(same.numbers([1], [1], ())) == ["accuracy", "told_accuracy"]
 
 
-@pytest.mark.parametrize(
-    ("references", "wanted"), [(TEXT, 1.0), (f"datasets.Sequence({TEXT})", 2.0)]
-)
-def test_texts_against_one_or_several(metric, references, wanted):
-    body = 'return {"right": sum(a in b for a, b in zip(predictions, references))}'
-    outside = OutsideMetrics([metric("right", body, TEXT, references)])
-    outside.prove(*TRIED_TEXTS)
-    found = outside.numbers(["one", "two"], [["one"], ["three", "two"]], {})
-    assert found == {"right": wanted}
-
-
-@pytest.mark.parametrize(
-    ("body", "kind", "told"),
-    [
-        ('raise ValueError("average=binary\\n no")', INT, "does not fit this task: ValueError: av"),
-        ('return {"all": [1, 2]}', INT, "gives no number"),
-        ("return 3", INT, "gives int, not numbers by name"),
-        ('return {"x": 1}', 'datasets.Sequence(datasets.Value("float32"))', "does not fit"),
-        ("raise SystemExit(0)", INT, "does not fit this task: SystemExit"),
-    ],
-)
-def test_what_does_not_fit_is_told_before_the_first_step(metric, body, kind, told):
-    outside = OutsideMetrics([metric("odd", body, kind)])
-    with pytest.raises(UsageError, match=told) as caught:
-        outside.prove([0, 1, 2], [0, 1, 2])
-    assert str(caught.value).startswith("task.metrics: ")
-    assert "\n" not in str(caught.value)
-
-
-def test_a_metric_that_fails_at_the_end_is_left_out(metric, caplog):
-    outside = OutsideMetrics([metric("odd", "return {'x': 1 / references[0]}")])
+def test_a_metric_that_fails_at_the_end_is_left_out(metric, caplog) -> None:
+    found = OutsideMetrics([metric("odd", "return {'x': 1 / references[0]}")])
     with caplog.at_level(logging.WARNING):
-        assert outside.numbers([1], [0], {}) == {}
+        assert found.numbers([1], [0], {}) == {}
     assert "fails on this data: ZeroDivisionError" in caplog.text
     assert "it is left out" in caplog.text
+    assert found.units([1, 1], [0, 0], {}) == {}
 
 
-def test_folders_and_names_that_are_not_there(tmp_path):
-    (tmp_path / "empty").mkdir()
-    for name, told in (
-        (str(tmp_path / "empty"), "there is no script .*empty.py"),
-        ("./absent", "there is no script absent"),
-        ("no such metric", "neither a folder nor a name on the hub"),
-        ("nobody/nothing-at-all", "the hub has no such metric or cannot be reached"),
-    ):
-        with pytest.raises(UsageError, match=told):
-            OutsideMetrics([name]).prove([0], [0])
+def test_the_draws_are_those_of_lmkit_s_own_metrics() -> None:
+    """So that two runs can be paired, and the interval is that of the bootstrap."""
+    random = np.random.default_rng(1)
+    gold, told = random.integers(0, 2, (2, 60))
+    found = of(Told(accuracy)).units(told.tolist(), gold.tolist(), ())
+    own = redrawn(lambda rows: accuracy(told[rows], gold[rows]), 60)
+    assert found["accuracy"].tolist() == own["accuracy"].tolist()
+    low, high = middle(found["accuracy"][1:])
+    share = found["accuracy"][0]
+    half = 1.96 * np.sqrt(share * (1 - share) / 60)
+    assert (low, high) == pytest.approx((share - half, share + half), abs=0.03)
+
+
+def test_what_has_an_id_keeps_one_of_its_own() -> None:
+    def unlike(predictions, references):
+        assert [one["id"] for one in predictions] == [one["id"] for one in references]
+        return {"x": float(len({one["id"] for one in predictions}))}
+
+    answers = [{"id": str(place), "text": "a"} for place in range(5)]
+    found = of(Told(unlike)).units(answers, answers, ())
+    assert set(found["x"]) == {5.0}
+
+
+def test_the_time_bounds_the_draws(monkeypatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(outside.time, "perf_counter", lambda: clock[0])
+
+    def taking(seconds):
+        def measure(predictions, references):
+            clock[0] += seconds
+            return {"x": float(np.mean(predictions))}
+
+        return of(Told(measure))
+
+    quick, some, slow = taking(0.001), taking(0.05), taking(1.0)
+    rows = [1, 2, 3]
+    assert quick.units(rows, rows, ())["x"].shape == (1 + REDRAWN,)
+    assert "(interval by 1,000 resamples)" in quick.definition()
+    assert len(some.units(rows, rows, ())["x"]) == pytest.approx(200, abs=3)
+    clock[0] = 0.0
+    assert slow.units(rows, rows, ()) == {}
+    assert clock[0] == 2.0  # the whole, and one draw
+    assert "no interval: 100 resamples would take more than 10 s, at 1 s each" in slow.definition()
+
+
+def test_draws_on_which_it_fails_are_told() -> None:
+    def fails(share):
+        def measure(predictions, references):
+            if np.mean(predictions) > share:
+                raise ValueError("too many")
+            return {"x": float(np.mean(predictions))}
+
+        class Failing(Told):
+            def measured(self, predictions, references):
+                with self._told("fails"):
+                    return self.numbers(predictions, references)
+
+        return of(Failing(measure))
+
+    rows = [0, 1] * 20
+    some, most = fails(0.6), fails(0.3)
+    found = some.units(rows, rows, ())["x"]
+    assert np.isnan(found).sum() == (
+        redrawn(lambda drawn: {"x": np.mean(np.asarray(rows)[drawn]) > 0.6}, 40)["x"].sum()
+    )
+    assert "of which it fails on" in some.definition()
+    assert most.units(rows, rows, ()) == {}  # on the whole, too
+
+
+def test_one_answer_has_no_interval() -> None:
+    alone = of(Told(accuracy))
+    assert alone.units([1], [1], ()) == {}
+    assert alone.definition() == " Others by the code of told (no interval)."
+    assert OutsideMetrics([]).definition() == ""

@@ -1,10 +1,11 @@
 """Windows joined to questions: by hand, and whatever the order and number of windows."""
 
+import math
 import random
 
 import pytest
 
-from lmkit.evaluation.question_scores import QuestionScores, judged
+from lmkit.evaluation.question_scores import QuestionScores, judged, tried_in_squad
 from lmkit.evaluation.span_search import WindowAnswers
 
 ROWS = {
@@ -68,9 +69,28 @@ def test_intervals_hold_the_metrics():
 
 def test_a_window_is_judged_by_its_best_span():
     window = WindowAnswers(4, 1.5, [(2.0, 4, 7), (1.0, 0, 3)])
-    assert judged(window, "Ann Bob", ["Bob"]) == {
+    assert judged(window, "Ann Bob", [(4, "Bob")]) == {
         "question": 4, "null": 1.5, "best": 2.0, "exact_match": 1.0, "f1": 1.0,
         "unanswerable": False, "start": 4, "end": 7,
     }  # fmt: skip
     empty = judged(WindowAnswers(4, 1.5, []), "Ann Bob", [])
     assert (empty["best"], empty["unanswerable"]) == (float("-inf"), True)
+
+
+def test_answers_as_squad_s_scripts_take_them():
+    windows = [WindowAnswers(7, 1.0, [(2.0, 0, 3)]), WindowAnswers(8, 3.0, [(0.0, 4, 7)])]
+    rows = {"nll": [0.0, 0.0], "count": [2, 2], "validation": [False, False]}
+    for window, right in zip(windows, ([(0, "Ann")], []), strict=True):
+        for name, value in judged(window, "Ann Bob", right, texts=True).items():
+            rows.setdefault(name, []).append(value)
+    told, right = scores(rows).in_squad(rows)
+    assert [one["prediction_text"] for one in told] == ["Ann", ""]
+    shares = [1 / (1 + math.exp(1)), 1 / (1 + math.exp(-3))]  # of no answer beside the span
+    assert [one["no_answer_probability"] for one in told] == pytest.approx(shares)
+    assert [one["answers"] for one in right] == [
+        {"text": ["Ann"], "answer_start": [0]}, {"text": [], "answer_start": []},
+    ]  # fmt: skip
+    assert [one["id"] for one in told] == [one["id"] for one in right] == ["0", "1"]
+    tried = tried_in_squad(may_be_none=True)
+    assert [one.keys() for one in tried[0]] == [one.keys() for one in told]
+    assert len(tried_in_squad(may_be_none=False)[1]) == 1

@@ -15,9 +15,15 @@ from lmkit.recipe.base import TaskOptions
 
 def _classes() -> tuple[type[TaskOptions], ...]:
     """Every options class of this folder, in the order of the file names."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return tuple(sorted(TaskOptions.__subclasses__(), key=lambda cls: cls.__module__))
+    names = sorted(f"{__name__}.{module.name}" for module in pkgutil.iter_modules(__path__))
+    return tuple(
+        one
+        for module in map(importlib.import_module, names)
+        for one in vars(module).values()
+        if isinstance(one, type)
+        and issubclass(one, TaskOptions)
+        and one.__module__ == module.__name__
+    )
 
 
 def task_name(options: type[TaskOptions]) -> str:

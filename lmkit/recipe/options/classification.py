@@ -4,9 +4,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lmkit.recipe.base import Section, TaskOptions
+from lmkit.recipe.base import Section
 from lmkit.recipe.nearest import did_you_mean
-from lmkit.recipe.outside_metrics import check_outside
+from lmkit.recipe.outside_metrics import MeasuredOptions
 
 Label = Annotated[str, Field(min_length=1)]
 Weight = Annotated[float, Field(ge=0.0)]
@@ -19,7 +19,7 @@ OWN_OF_NUMBERS = ("mse", "pearson", "spearman")
 FOCAL_GAMMA = 2.0  # the best of Lin et al. 2017, table 1b
 
 
-class ClassificationOptions(TaskOptions):
+class ClassificationOptions(MeasuredOptions):
     """Give each text (or pair of texts) one of a set of labels, several of them, or a number."""
 
     augments: ClassVar[bool] = True
@@ -54,12 +54,6 @@ class ClassificationOptions(TaskOptions):
     labels count the same; on average 1 a row), `balanced_sqrt` (half the way there: the roots of
     those weights), or a weight by label (1 for those not named). Metrics, and `loss` among them,
     are unweighted."""
-    metrics: list[Label] = Field(default_factory=list)
-    """Further metrics of the evaluate library, by folder (`metrics/gap`, which holds `gap.py`) or
-    name on the hub; they get ids of labels, or numbers. Each is code: see `trust_metric_code`."""
-    trust_metric_code: bool = False
-    """Run the code of `metrics`: it may do all that you may, so read it first. Training warns of
-    it, and the manifest has its hashes; `eval` runs it only if told again."""
     threshold: float = Field(default=0.5, gt=0.0, lt=1.0)
     """The probability from which on a multi-label model gives a label."""
 
@@ -75,9 +69,9 @@ class ClassificationOptions(TaskOptions):
         return self.label_column if self.problem == "single_label_classification" else None
 
     @property
-    def outside_metrics(self) -> tuple[str, ...]:
-        """All of `metrics`: what lmkit measures itself is always told."""
-        return tuple(self.metrics)
+    def own_names(self) -> tuple[str, ...]:
+        """By the problem."""
+        return OWN_OF_NUMBERS if self.problem == "regression" else OWN_OF_LABELS
 
     @field_validator("problem", mode="before")
     @classmethod
@@ -90,16 +84,6 @@ class ClassificationOptions(TaskOptions):
         if labels and (twice := [name for name in labels if labels.count(name) > 1]):
             raise ValueError(f"task.labels: `{twice[0]}` is named more than once")
         return labels
-
-    @model_validator(mode="after")
-    def _known_metrics(self) -> "ClassificationOptions":
-        own = OWN_OF_NUMBERS if self.problem == "regression" else OWN_OF_LABELS
-        if told := [name for name in self.metrics if name in own]:
-            raise ValueError(f"task.metrics: `{told[0]}` is always told; leave it out")
-        check_outside(self.metrics, own, trusted=self.trust_metric_code)
-        if self.metrics and self.problem == "multi_label_classification":
-            raise ValueError("task.metrics: not with `problem: multi_label`")
-        return self
 
     @model_validator(mode="after")
     def _two_texts(self) -> "ClassificationOptions":

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.outside_metrics import MeasuredOptions
 
 
-class EmbeddingOptions(TaskOptions):
+class EmbeddingOptions(MeasuredOptions):
     """Learn vectors of texts from pairs with a score, from pairs, or from triples."""
 
     name: Literal["embedding"]
@@ -50,8 +50,22 @@ class EmbeddingOptions(TaskOptions):
         pair = (self.anchor_column, self.positive_column, self.negative_column)
         return (*pair, self.sentence1_column, self.sentence2_column)
 
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Always told."""
+        return ("pearson", "spearman")
+
     @model_validator(mode="after")
     def _scale(self) -> "EmbeddingOptions":
         if self.score_high is not None and self.score_high <= self.score_low:
             raise ValueError("task.score_high: must be above task.score_low")
+        return self
+
+    @model_validator(mode="after")
+    def _scores_to_measure(self) -> "EmbeddingOptions":
+        if self.metrics and self.objective not in (None, "cosine"):
+            raise ValueError(
+                f"task.metrics: objective {self.objective} has no score that they could be held "
+                "against; leave it out"
+            )
         return self

@@ -4,10 +4,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.outside_metrics import MeasuredOptions
 
 
-class MultipleChoiceOptions(TaskOptions):
+class MultipleChoiceOptions(MeasuredOptions):
     """Choose one of the answers that stand beside each question."""
 
     name: Literal["multiple_choice"]
@@ -40,3 +40,8 @@ class MultipleChoiceOptions(TaskOptions):
         """The context, if there is one, the question and the choices."""
         context = () if self.context_column is None else (self.context_column,)
         return (*context, self.question_column, self.choices_column)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Always told."""
+        return ("accuracy",)

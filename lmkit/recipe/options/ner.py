@@ -4,12 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.outside_metrics import MeasuredOptions
 
 EntityType = Annotated[str, Field(min_length=1)]
 
 
-class NerOptions(TaskOptions):
+class NerOptions(MeasuredOptions):
     """Find the spans of a text that name something, and say of what type each is.
 
     A row holds `tokens` and their `tags` (CoNLL files are read so), or a `text` and its `spans`:
@@ -44,6 +44,11 @@ class NerOptions(TaskOptions):
     def text_columns(self) -> tuple[str, ...]:
         """The column of the text, in rows that have one."""
         return (self.text_column,)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Always told."""
+        return ("precision", "recall", "f1", "accuracy")
 
     @field_validator("labels")
     @classmethod

@@ -4,12 +4,12 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from lmkit.recipe.base import TaskOptions
+from lmkit.recipe.outside_metrics import MeasuredOptions
 
 _SPECIAL = 4  # tokens beside question and context, at most ([CLS], one or two [SEP], [SEP])
 
 
-class QAOptions(TaskOptions):
+class QAOptions(MeasuredOptions):
     """Extractive question answering (Rajpurkar et al. 2016, SQuAD, arXiv:1606.05250)."""
 
     has_offsets: ClassVar[bool] = True
@@ -44,6 +44,11 @@ class QAOptions(TaskOptions):
     def text_columns(self) -> tuple[str, ...]:
         """The question and its context; answers are parts of that."""
         return (self.question_column, self.context_column)
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Always told."""
+        return ("exact_match", "f1")
 
     @model_validator(mode="after")
     def _windows_touch(self) -> "QAOptions":

@@ -4,17 +4,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from lmkit.recipe.base import TaskOptions
-from lmkit.recipe.mixture import Name
-from lmkit.recipe.outside_metrics import check_outside
+from lmkit.recipe.outside_metrics import MeasuredOptions, Metric
 
 OWN = ("rouge", "bleu", "chrf")
 
 
-class Seq2SeqOptions(TaskOptions):
+class Seq2SeqOptions(MeasuredOptions):
     """Translation, summarization and whatever else answers a text with a text."""
 
     shows: ClassVar[bool] = True
+    chooses_own: ClassVar[bool] = True
 
     name: Literal["seq2seq"]
     """The task."""
@@ -31,13 +30,11 @@ class Seq2SeqOptions(TaskOptions):
     max_target_length: int = Field(default=128, ge=2)
     """Tokens a target is learned and scored with, the end token included; the rest is cut off.
     Generated texts are held against the whole target."""
-    metrics: list[Name] = Field(default=[*OWN], min_length=1)
+    metrics: list[Metric] = Field(default=[*OWN], min_length=1)
     """What generated texts are measured by: `rouge` (summaries: rouge1, rouge2, rougeL), `bleu`
     and `chrf` (translations), one of them at least; and, with `trust_metric_code`, metrics of the
-    evaluate library, by folder (`metrics/gap`, which holds `gap.py`) or name on the hub."""
-    trust_metric_code: bool = False
-    """Run the code of metrics that are not lmkit's: it may do all that you may, so read it first.
-    Training warns of it, and the manifest has its hashes; `eval` runs it only if told again."""
+    evaluate library: a folder (`metrics/gap`, which holds `gap.py`), a name on the hub, or a
+    mapping that has arguments too: `{name: metrics/rouge, arguments: {rouge_types: [rouge1]}}`."""
     max_new_tokens: int | None = Field(default=None, ge=1)
     """Tokens a generated text may have; left out, `max_target_length`."""
     num_beams: int | None = Field(default=None, ge=1)
@@ -60,18 +57,12 @@ class Seq2SeqOptions(TaskOptions):
         return (self.source_column, self.target_column)
 
     @property
-    def own_metrics(self) -> list[str]:
-        """Those of lmkit itself, in the order of the recipe."""
-        return [name for name in self.metrics if name in OWN]
-
-    @property
-    def outside_metrics(self) -> tuple[str, ...]:
-        """Those of the evaluate library."""
-        return tuple(name for name in self.metrics if name not in OWN)
+    def own_names(self) -> tuple[str, ...]:
+        """Three families."""
+        return OWN
 
     @model_validator(mode="after")
-    def _known_metrics(self) -> "Seq2SeqOptions":
-        check_outside(self.metrics, OWN, trusted=self.trust_metric_code)
+    def _some_of_its_own(self) -> "Seq2SeqOptions":
         if not self.own_metrics:
             raise ValueError(f"task.metrics: name one of {', '.join(OWN)} at least")
         return self

@@ -4,10 +4,10 @@ Training, evaluation and prediction know tasks only through this interface. Shap
 a split, B examples of a batch, T tokens of its longest example, V vocabulary, C classes.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -15,30 +15,23 @@ from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerB
 from lmkit.data.indexed import Indexed
 from lmkit.data.sources import Row, Source
 from lmkit.errors import UsageError
-from lmkit.evaluation.interval import bootstrap_metrics
-from lmkit.evaluation.paired import Units, row_units
 from lmkit.labels import IGNORED, SEGMENTS
 from lmkit.models.inputs import model_inputs
 from lmkit.models.isolation import Isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.base import TaskOptions
+from lmkit.tasks.base.measured import Measured, Metrics, OptionsT, Rows
 
 Examples = Indexed
 """The examples of a split, as `examples` makes them."""
 Batch = dict[str, torch.Tensor]
 Features = dict[str, Any]
-Rows = dict[str, list[Any]]
-Metrics = dict[str, float]
-Intervals = dict[str, tuple[float, float]]
 
 LABEL_WIDTH = 12
 """Columns that a label takes where answers are shown to people."""
 
 
-OptionsT = TypeVar("OptionsT", bound=TaskOptions)
-
-
-class Task(ABC, Generic[OptionsT]):
+class Task(Measured[OptionsT]):
     """One kind of learning problem. An instance holds its options and nothing else."""
 
     best_metric: str = "loss"
@@ -180,25 +173,6 @@ class Task(ABC, Generic[OptionsT]):
         Always has `nll` (summed negative log-likelihood in nats, unsmoothed) and `count`: (B,).
         """
 
-    @abstractmethod
-    def metrics(self, rows: Rows) -> Metrics:
-        """The task's numbers over all examples; `loss` is sum(nll) / sum(count)."""
-
-    def intervals(self, rows: Rows, seed: int) -> Intervals:
-        """95 % intervals of the metrics: a percentile bootstrap over the N rows.
-
-        A task whose rows are not independent (the windows of one document) overrides this.
-        """
-        return bootstrap_metrics(self.metrics, rows, seed)
-
-    def units(self, rows: Rows) -> Units:
-        """What each independent unit of the split adds to the metrics, for paired comparisons."""
-        return row_units(rows)
-
-    def per_class(self, rows: Rows) -> dict[str, Metrics]:
-        """Numbers of each class (label, type of span) by its name, such as `f1` and `support`."""
-        return {}
-
     def tunes(self) -> bool:
         """Whether something is chosen on the validation data once training is done: by `tune`."""
         return False
@@ -293,7 +267,3 @@ class Task(ABC, Generic[OptionsT]):
             model: as saved.
             folder: that of its weights.
         """
-
-    @abstractmethod
-    def definition(self) -> str:
-        """One sentence that says what the metrics mean, for the people who read the table."""

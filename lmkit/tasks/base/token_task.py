@@ -12,7 +12,8 @@ from transformers import PreTrainedModel
 
 from lmkit.labels import IGNORED
 from lmkit.models.head import OutputHead
-from lmkit.tasks.base.task import Batch, OptionsT, Rows, Task
+from lmkit.tasks.base.measured import OptionsT, Rows
+from lmkit.tasks.base.task import Batch, Task
 
 
 class TokenTask(Task[OptionsT]):

@@ -67,10 +67,6 @@ def test_problems_are_named_as_hugging_face_names_them(given: str, meant: str) -
         ({"metrics": ["macro_f1"]}, "`macro_f1` is always told; leave it out"),
         ({"metrics": ["./gap"]}, r"task\.trust_metric_code: true lets it run"),
         ({"trust_metric_code": True}, "no metric in task.metrics brings code"),
-        (
-            {"problem": "multi_label", "metrics": ["./gap"], "trust_metric_code": True},
-            "not with `problem: multi_label`",
-        ),
     ],
 )
 def test_what_does_not_fit_is_told(keys: dict[str, Any], says: str) -> None:
