@@ -6,7 +6,6 @@ Python functions. It is run only where the command line says so.
 
 import contextlib
 import importlib
-import importlib.util
 import logging
 import math
 import re
@@ -19,7 +18,7 @@ from jinja2 import TemplateError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lmkit.commands.scoring_run import Evaluation
-from lmkit.errors import DataError, MissingExtraError, UsageError
+from lmkit.errors import DataError, UsageError, require_extra
 from lmkit.evaluation.interval import normal
 from lmkit.recipe.nearest import did_you_mean
 
@@ -36,11 +35,9 @@ def require_harness(asked: str) -> None:
     Raises:
         MissingExtraError: with the command that installs it.
     """
-    if importlib.util.find_spec("lm_eval") is None:
-        raise MissingExtraError(
-            f"--benchmarks {asked}: no file of that name, and the tasks of lm-eval need it, which "
-            'is not installed: pip install "lmkit[benchmarks]"'
-        )
+    require_extra(
+        f"--benchmarks {asked}: is no file, and a task of lm-eval", "lm_eval", "benchmarks"
+    )
 
 
 def run_tasks(

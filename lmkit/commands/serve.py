@@ -1,6 +1,5 @@
 """`lmkit serve`: one model by the OpenAI API, for this machine alone unless told otherwise."""
 
-import importlib.util
 import ipaddress
 import logging
 import os
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lmkit.commands.gguf import as_folder
-from lmkit.errors import MissingExtraError, ModelError, UsageError
+from lmkit.errors import ModelError, UsageError, require_extra
 from lmkit.generation.opening import open_for_writing
 
 NEEDED = ("fastapi", "uvicorn", "openai")
@@ -48,8 +47,8 @@ def serve(target: str, options: ServeOptions) -> None:
             f"environment variable {options.token_env} (--token-env names another), or leave out "
             "--host"
         )
-    if any(importlib.util.find_spec(name) is None for name in NEEDED):
-        raise MissingExtraError('lmkit serve: needs pip install "lmkit[serve]"')
+    for name in NEEDED:
+        require_extra("lmkit serve", name, "serve")
     listening = listen(options.host, options.port)
     with listening:
         import uvicorn  # noqa: PLC0415 - the extra may be absent

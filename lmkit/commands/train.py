@@ -87,7 +87,14 @@ def run(recipe: Recipe, options: RunOptions, *, stay: bool = False) -> dict[str,
     quiet_libraries()
     processes = join(recipe.train.ddp_timeout, recipe.train.ddp_backend)
     require_processes(recipe.train.parallel, processes.world_size)
-    meter = Meter(recipe.cost)
+    with Meter(recipe.cost) as meter:
+        return _run(recipe, options, processes, meter, stay=stay)
+
+
+def _run(
+    recipe: Recipe, options: RunOptions, processes: Processes, meter: Meter, *, stay: bool
+) -> dict[str, Any]:
+    """The same, once the processes have met."""
     claimed = processes.once(lambda: claim(recipe, options))
     recipe = processes.once(lambda: with_piped_data(recipe, claimed.earlier))
     manifest = {}

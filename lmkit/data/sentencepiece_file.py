@@ -7,11 +7,10 @@ or the wrong thing, then gives a tokenizer that knows only its special tokens.
 import base64
 import binascii
 import importlib
-import importlib.util
 from pathlib import Path
 
 from lmkit.data.confined import Confined, ConfinedError
-from lmkit.errors import MissingExtraError, TokenizerError
+from lmkit.errors import TokenizerError, require_extra
 
 SUFFIX = ".model"
 SECONDS = 20.0
@@ -35,11 +34,7 @@ def check_sentencepiece(path: Path) -> None:
         raise TokenizerError(f"{path}: cannot be read: {error.strerror}") from error
     if _is_tiktoken(content[:_HEAD]):
         return
-    if importlib.util.find_spec("sentencepiece") is None:
-        raise MissingExtraError(
-            f"{path}: a vocabulary of sentencepiece, which is not installed: "
-            'pip install "lmkit[sentencepiece]"'
-        )
+    require_extra(str(path), "sentencepiece", "sentencepiece")
     try:
         pieces = Confined(_pieces, SECONDS)(content)
     except ConfinedError as error:

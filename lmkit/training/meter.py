@@ -37,6 +37,15 @@ class Meter:
         self._earlier: tuple[float, float] | None = None
         first_here = os.environ.get("LOCAL_RANK", "0") == "0"
         self._tracker = _tracker() if cost.energy and first_here else None
+        self._ended = False
+
+    def __enter__(self) -> "Meter":
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop measuring, however the run ends: codecarbon measures in a thread of its own."""
+        self.end()
 
     def carry(self, state: Mapping[str, Any]) -> None:
         """Go on from what earlier sessions took, as a checkpoint has it; a rollback is none."""
@@ -75,9 +84,10 @@ class Meter:
         return found
 
     def end(self) -> None:
-        """Stop measuring."""
-        if self._tracker is not None:
+        """Stop measuring; a second time does nothing."""
+        if self._tracker is not None and not self._ended:
             self._tracker.stop()
+        self._ended = True
 
     @property
     def _of_earlier(self) -> tuple[float, float]:
@@ -114,6 +124,7 @@ class _Tracker:
         self._theirs.start()
         self._theirs.flush()
         if not kept:  # it keeps its errors to itself
+            self.stop()
             raise UsageError("cost.energy: codecarbon cannot measure this machine; leave it out")
         hardware = [str(part) for part in self._theirs._conf.get("hardware", [])]
         self.source = f"codecarbon: {', '.join(hardware)}"

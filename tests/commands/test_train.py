@@ -124,3 +124,12 @@ def test_isolation_is_proved_for_the_kernel_that_trains(cli, small_recipe, monke
     assert ended.code == 0, ended.err
     assert proved == ["sdpa", "eager"]
     assert load_recipe("run/recipe.yaml").model.attn_implementation == "eager"
+
+
+def test_a_run_that_fails_stops_measuring(small_recipe: Path, monkeypatch) -> None:
+    ended = []
+    monkeypatch.setattr(train.Meter, "end", lambda _: ended.append(True))
+    recipe = load_recipe(str(small_recipe), ["data.train=none.txt"])
+    with pytest.raises(DataError, match=r"none\.txt"):
+        train.run(recipe, RunOptions(verb="pretrain"))
+    assert ended == [True]

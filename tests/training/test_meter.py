@@ -1,6 +1,7 @@
 """The clock and the energy of a run over its sessions; codecarbon itself, where it is there."""
 
 import importlib.util
+import threading
 import time
 
 import pytest
@@ -24,6 +25,7 @@ class Tracked:
         return float(self.looks)
 
     def stop(self):
+        assert not self.stopped
         self.stopped = True
 
 
@@ -53,6 +55,34 @@ def test_energy_becomes_carbon_and_hours_money(tracked, monkeypatch):
     assert meter.state(kwh) == {"wall_seconds": 3600.0, "energy_kwh": 2.0}
     meter.end()
     assert tracked.stopped
+
+
+def test_it_ends_once_however_the_run_ends(tracked):
+    def fails():
+        with Meter(CostSection(energy=True)) as meter:
+            meter.end()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert tracked.stopped
+
+
+def test_codecarbons_thread_ends_with_a_run_that_fails():
+    pytest.importorskip("codecarbon")
+    before = set(threading.enumerate())
+
+    def fails():
+        with Meter(CostSection(energy=True)):
+            assert set(threading.enumerate()) > before
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    until = time.perf_counter() + 5
+    while set(threading.enumerate()) > before and time.perf_counter() < until:
+        time.sleep(0.05)
+    assert set(threading.enumerate()) <= before
 
 
 def test_what_is_not_asked_for_is_not_told():
