@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from lmkit.evaluation.interval import Interval, bootstrap
-from lmkit.evaluation.paired import Units, redrawn
+from lmkit.evaluation.paired import Units
+from lmkit.evaluation.redrawn import redrawn_correlations
 
 
 def correlations(found: ArrayLike, wanted: ArrayLike) -> dict[str, float]:
@@ -46,7 +47,7 @@ def correlation_intervals(found: ArrayLike, wanted: ArrayLike, seed: int) -> dic
 def correlation_units(found: ArrayLike, wanted: ArrayLike) -> Units:
     """For paired comparisons: both correlations, and those of the draws of pairs."""
     a, b = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
-    return redrawn(lambda drawn: correlations(a[drawn], b[drawn]), len(a))
+    return redrawn_correlations(a, b)
 
 
 def settle_ties(cosines: ArrayLike, keys: ArrayLike) -> NDArray[np.float64]:

@@ -14,15 +14,14 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.evaluation.outside_code import MetricCode
-from lmkit.evaluation.paired import Units, draws
+from lmkit.evaluation.paired import Units
+from lmkit.evaluation.redrawn import FEWEST, draws
 from lmkit.recipe.outside_metrics import OutsideMetric
 
 logger = logging.getLogger(__name__)
 
 TRIED_TEXTS = (["a text", "another one"], [["a text"], ["one text"]])
 """Answers that metrics of texts are tried on, and the right ones."""
-FEWEST = 100
-"""R of an interval, at least."""
 SECONDS = 10.0
 """That the resamples of one metric may take: what is slow gets fewer of them, or no interval."""
 

@@ -8,7 +8,7 @@ exactly (McNemar 1947, Psychometrika 12:153). Shape letters: N units, C classes,
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +17,12 @@ from numpy.typing import NDArray
 from scipy.special import bdtr
 
 from lmkit.evaluation.interval import drawn_sums
+from lmkit.evaluation.redrawn import REDRAWN, SEED, redrawn_areas, redrawn_correlations
 from lmkit.evaluation.tallies import Tallies, figures, matthews
 
 CLASSES = "classes"
 """The units that hold the true and the predicted class of each row."""
 RESAMPLES = 2000
-REDRAWN = 1000
-"""S: draws whose metrics a run keeps."""
-SEED = 0
-"""Of the draws that a run keeps: the same for all, so that two runs can be paired."""
 LEVEL = 0.05
 """A difference is shown where its p-value is lower and its interval leaves out 0."""
 BOOTSTRAP, MCNEMAR = "paired bootstrap", "exact McNemar test"
@@ -71,41 +68,30 @@ def row_units(rows: Mapping[str, Sequence[Any]]) -> Units:
 
     Args:
         rows: (N,) each: `nll` and `count`; maybe `gold` and `predicted`, which are classes, numbers
-            (whose squared difference `nll` is) or, (N, C), whether a row has each of the classes.
+            (whose squared difference `nll` is) or, (N, C), whether a row has each of the classes;
+            and `odds` (N, C), which rank the rows by each class.
     """
     found: Units = {"loss": np.asarray([rows["nll"], rows["count"]], float)}
     pair = [np.asarray(rows[key]) for key in ("gold", "predicted") if key in rows]
     kinds = {(one.ndim, one.dtype.kind) for one in pair}
     if kinds == {(1, "i")}:
         found |= {CLASSES: np.stack(pair), "accuracy": shares(pair[0] == pair[1])}
+        if "odds" in rows:
+            odds = np.asarray(rows["odds"])
+            found |= redrawn_areas(pair[0][:, None] == np.arange(odds.shape[1]), odds)
     elif kinds == {(1, "f")}:
+        gold, told = pair
         found["mse"] = found["loss"]
+        found |= redrawn_correlations(told, gold)
     elif kinds == {(2, "b")}:
         gold, told = pair
         table = np.concatenate([gold & told, gold, told], axis=1).astype(float)  # (N, 3 C)
         sums = np.concatenate([table.sum(0)[None], _draws(table, SEED, REDRAWN)])
         found |= figures(Tallies(*np.split(sums, 3, axis=-1)))
         found["subset_accuracy"] = shares((gold == told).all(-1))
+        if "odds" in rows:
+            found |= redrawn_areas(gold, np.asarray(rows["odds"]))
     return found
-
-
-def draws(count: int) -> Iterator[NDArray[np.int64]]:
-    """The draws of N units that a run keeps, the same for every model of as many: S times (N,)."""
-    random = np.random.default_rng(SEED)
-    for _ in range(REDRAWN):
-        yield random.integers(count, size=count)
-
-
-def redrawn(metrics: Callable[[NDArray[np.int64]], Mapping[str, float]], count: int) -> Units:
-    """The units of metrics that are no ratios of sums.
-
-    Args:
-        metrics: from row numbers (N,), drawn with replacement, to numbers by name.
-        count: N.
-    """
-    whole = metrics(np.arange(count))
-    drawn = [metrics(rows) for rows in draws(count)]
-    return {name: np.asarray([one[name] for one in (whole, *drawn)]) for name in whole}
 
 
 def shares(values: Any) -> Floats:
@@ -169,13 +155,13 @@ def differences(
         for key in (name, "perplexity") if name == "loss" else (name,):
             value = _change(whole, place, _exp if key == "perplexity" else None)
             found[key] = _difference(float(value[0]), changes[key])
-        right = [one[name] for one in (first, second)]
-        if all(_is_right_or_wrong(one) for one in right):
-            p = mcnemar(right[0][0], right[1][0])
+        if _are_right_or_wrong(first[name], second[name]):
+            p = mcnemar(first[name][0], second[name][0])
             found[name] = Difference(found[name].value, found[name].interval, p, MCNEMAR)
     for name in first.keys() & second.keys():
-        if first[name].ndim == 1 and first[name].shape == second[name].shape:
-            change = second[name] - first[name]
+        if first[name].ndim == second[name].ndim == 1:
+            size = min(len(first[name]), len(second[name]))  # one may have had time for fewer
+            change = second[name][:size] - first[name][:size]
             found[name] = _difference(float(change[0]), change[1:])
     if classes and _same_rows(first, second) and table.shape[0] * 5 * classes <= _CELLS:
         found |= _class_differences(first, second, seed, classes, resamples)
@@ -267,8 +253,11 @@ def _same_rows(first: Units, second: Units) -> bool:
     return np.array_equal(first[CLASSES][0], second[CLASSES][0])
 
 
-def _is_right_or_wrong(units: NDArray[Any]) -> bool:
-    return bool((units[1] == 1).all() and np.isin(units[0], (0, 1)).all())
+def _are_right_or_wrong(first: Floats, second: Floats) -> bool:
+    """Whether a metric is the share of the same units, all or some, in which a model is right."""
+    counted = np.array_equal(first[1], second[1]) and np.isin(first[1], (0, 1)).all()
+    right = np.isin([first[0], second[0]], (0, 1)).all() and (first[0] <= first[1]).all()
+    return bool(counted and right and (second[0] <= second[1]).all())
 
 
 def _ratio(above: float, below: float) -> float:

@@ -123,11 +123,13 @@ class QuestionScores:
         return {name: ends for name, ends in found.items() if ends is not None}
 
     def units(self) -> Units:
-        """What each question adds to `loss`, `exact_match` and `f1`."""
+        """What each question adds to the metrics; to those of its kind alone."""
+        kinds = {name: np.stack([v * kind, kind]) for name, (v, kind) in self._by_kind().items()}
         return {
             "loss": np.stack([self.nll, self.count]),
             "exact_match": shares(self.exact_match),
             "f1": shares(self.f1),
+            **kinds,
         }
 
     def in_squad(self, rows: dict[str, list[Any]]) -> tuple[list[Any], list[Any]]:

@@ -4,7 +4,7 @@ Shape letters: N rows, C classes, P rows that have a class, Q rows that have not
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from lmkit.evaluation.interval import Interval, normal
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 class Contest(NamedTuple):
@@ -61,6 +62,39 @@ def macro_auroc_interval(members: NDArray[Any], scores: NDArray[Any]) -> Interva
     if not areas:
         return None
     return normal(float(np.mean(areas)), math.sqrt(float(moved @ moved)) / len(areas))
+
+
+def auroc_of_draws(members: NDArray[Any], scores: NDArray[Any]) -> Callable[[Ints], float]:
+    """`macro_auroc` of rows that are drawn anew, from one sort for all draws.
+
+    A row that is drawn twice counts twice: of the rows in the order of their scores, those that
+    have the class win against the count of the others before them, and half of that beside them.
+
+    Args:
+        members: as of `macro_auroc`.
+        scores: as of `macro_auroc`.
+
+    Returns:
+        From row numbers (N,) to the area; NaN where they leave no class.
+    """
+    ranked = []
+    for has, score in zip(members.T, scores.T, strict=True):
+        order = np.argsort(score, kind="stable")
+        starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # of rows with one score
+        ranked.append((order, has[order].astype(float), np.append(0, starts[starts > 0])))
+
+    def area(drawn: Ints) -> float:
+        times = np.bincount(drawn, minlength=len(members)).astype(float)
+        areas = []
+        for order, has, starts in ranked:
+            counts = times[order]
+            there = np.add.reduceat(counts * has, starts)
+            others = np.add.reduceat(counts, starts) - there
+            if (pairs := there.sum() * others.sum()) > 0:
+                areas.append(there @ (np.cumsum(others) - others / 2) / pairs)
+        return float(np.mean(areas)) if areas else math.nan
+
+    return area
 
 
 def pearson(predicted: ArrayLike, gold: ArrayLike) -> float:

@@ -18,7 +18,8 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from lmkit.evaluation.interval import Interval, bootstrap
-from lmkit.evaluation.paired import Units, redrawn, shares
+from lmkit.evaluation.paired import Units, shares
+from lmkit.evaluation.redrawn import redrawn
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
 FAMILIES = ("rouge", "bleu", "chrf")

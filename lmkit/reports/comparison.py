@@ -13,7 +13,8 @@ import numpy as np
 
 from lmkit.errors import UsageError
 from lmkit.evaluation.kept_rows import unpack
-from lmkit.evaluation.paired import SEED, Difference, Units, differences, values
+from lmkit.evaluation.paired import Difference, Units, differences, values
+from lmkit.evaluation.redrawn import SEED
 from lmkit.recipe.yaml_text import read_yaml
 from lmkit.reports.facts import RunFacts
 from lmkit.reports.numbers import figure, flat, number

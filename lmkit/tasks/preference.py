@@ -246,10 +246,11 @@ class Preference(TokenTask[PreferenceOptions]):
         return {name: found[name] for name in self.metrics(rows) if found[name] is not None}  # type: ignore[misc] # None is left out
 
     def units(self, rows: Rows) -> Units:
-        """The loss of each pair, which answer wins, and by how much."""
+        """The loss of each pair, which answer wins and by how much, and both rewards."""
         chosen, rejected = np.asarray(rows["chosen"]), np.asarray(rows["rejected"])  # (N,), (N,)
-        wins, margin = shares(chosen > rejected), shares(chosen - rejected)
-        return {**super().units(rows), "accuracy": wins, "margin": margin}
+        found = {"accuracy": chosen > rejected, "margin": chosen - rejected,
+                 "chosen_reward": chosen, "rejected_reward": rejected}  # fmt: skip
+        return super().units(rows) | {name: shares(values) for name, values in found.items()}
 
     def baselines(
         self,

@@ -9,7 +9,7 @@ from lmkit.evaluation import outside
 from lmkit.evaluation.interval import middle
 from lmkit.evaluation.outside import OutsideMetrics
 from lmkit.evaluation.outside_code import MetricCode
-from lmkit.evaluation.paired import REDRAWN, redrawn
+from lmkit.evaluation.redrawn import REDRAWN, redrawn
 from lmkit.recipe.outside_metrics import OutsideMetric
 
 GAP = 'return {"gap": sum(abs(a - b) for a, b in zip(predictions, references)), "loss": 7}'

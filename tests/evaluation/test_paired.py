@@ -16,7 +16,6 @@ from lmkit.evaluation.paired import (
     BOOTSTRAP,
     CLASSES,
     MCNEMAR,
-    REDRAWN,
     differences,
     mcnemar,
     row_units,
@@ -24,6 +23,7 @@ from lmkit.evaluation.paired import (
     values,
 )
 from lmkit.evaluation.question_scores import QuestionScores
+from lmkit.evaluation.redrawn import REDRAWN
 from lmkit.evaluation.retrieval import AT, Ranked, retrieval_metrics, retrieval_units
 from lmkit.evaluation.tagging import TagSet, tag_names
 from lmkit.evaluation.texts import text_metrics, text_statistics, text_units
@@ -160,6 +160,39 @@ def test_units_of_answers_are_questions() -> None:
     scores = QuestionScores(rows, may_be_none=False, threshold=None)
     found = values(scores.units())
     assert {name: found[name] for name in scores.metrics()} == pytest.approx(scores.metrics())
+
+
+def test_both_kinds_of_questions_are_compared_apart() -> None:
+    rows = {
+        "question": list(range(8)), "nll": [1.0] * 8, "count": [2] * 8, "null": [9.0, 9, 0, 0] * 2,
+        "best": [1.0] * 8, "exact_match": [0.0, 0, 1, 0] * 2, "f1": [0.0, 0, 1, 0.5] * 2,
+        "unanswerable": [True, True, False, False] * 2, "validation": [False] * 8,
+    }  # fmt: skip
+    first = QuestionScores(rows, may_be_none=True, threshold=0.0)
+    second = QuestionScores({**rows, "null": [0.0] * 8}, may_be_none=True, threshold=0.0)
+    for scores in (first, second):
+        found, told = values(scores.units()), scores.metrics()
+        told.pop("no_answer_threshold")
+        assert {name: found[name] for name in told} == pytest.approx(told)
+    found = differences(first.units(), second.units(), seed=0)
+    one = found["no_answer_accuracy"]  # four questions that only the first has right
+    assert (one.value, one.test) == (-1.0, MCNEMAR)
+    assert one.p == pytest.approx(binomtest(4, 4, 0.5).pvalue)
+    assert (found["has_answer_f1"].value, found["has_answer_f1"].test) == (0.0, BOOTSTRAP)
+
+
+def test_ranks_and_fewer_draws_are_compared() -> None:
+    random = np.random.default_rng(6)
+    first, second = model(1), model(2)
+    for rows in (first, second):
+        rows["odds"] = random.normal(size=(200, 3)).tolist()
+    second["odds"] = (np.asarray(second["gold"])[:, None] == np.arange(3)).astype(float).tolist()
+    units = [row_units(rows) for rows in (first, second)]
+    found = differences(*units, seed=0)["auroc"]
+    assert found.value == pytest.approx(1 - units[0]["auroc"][0])
+    assert found.is_shown
+    fewer = {**units[1], "auroc": units[1]["auroc"][:201]}
+    assert differences(units[0], fewer, seed=0)["auroc"].value == found.value
 
 
 def test_units_of_retrieval_are_queries() -> None:
