@@ -13,7 +13,6 @@ from lmkit.run_folder import (
     find_run,
     model_folder,
     read_json,
-    read_metrics,
     write_json,
     write_text,
 )
@@ -179,9 +178,3 @@ def test_a_damaged_manifest_is_named(tmp_path, content, problem):
         (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(RunFolderError, match=rf"manifest\.json: {problem}"):
         RunFolder(tmp_path).read_manifest()
-
-
-def test_a_metrics_line_cut_short_is_left_out(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "loss": null}\n{"step": 3, "lo')
-    assert list(read_metrics(path)) == [{"step": 1, "loss": 2.5}, {"step": 2, "loss": None}]

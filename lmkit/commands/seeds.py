@@ -24,7 +24,8 @@ from lmkit.models.libraries import quiet_libraries
 from lmkit.recipe.load import dump_recipe, load_recipe
 from lmkit.recipe.run_options import RunOptions
 from lmkit.recipe.sections import Recipe
-from lmkit.run_folder import RunFolder, read_json, read_metrics, write_json, write_text
+from lmkit.reports.rows import read_log
+from lmkit.run_folder import RunFolder, read_json, write_json, write_text
 from lmkit.training.processes import join
 
 MARK = "seeds.json"
@@ -196,14 +197,18 @@ def _told(summary: dict[str, Any]) -> dict[str, Any]:
     """What is told of a run: its seed, its metrics, and the validation metric it was kept by."""
     run_folder = RunFolder(summary["output_dir"])
     train = load_recipe(str(run_folder.recipe)).train
-    key = f"eval_{train.metric_for_best_model}"
-    scored = [line for line in read_metrics(run_folder.metrics) if line.get(key) is not None]
-    kept = [line for line in scored if line["step"] == summary["step"]] or scored
+    log = read_log(run_folder.metrics)
+    if (damage := log.remark(str(run_folder.metrics))) is not None:
+        logger.warning(damage)
+    found = log.evaluation.get(str(train.metric_for_best_model))
+    scored = [] if found is None else list(zip(found.steps, found.values, strict=True))
+    scored = [(step, value) for step, value in scored if math.isfinite(value)]
+    kept = [(step, value) for step, value in scored if step == summary["step"]] or scored
     validation = None
     if kept:
         validation = {
             "metric": train.metric_for_best_model,
-            "value": kept[-1][key],
+            "value": float(kept[-1][1]),
             "greater_is_better": train.greater_is_better,
         }
     return {

@@ -59,11 +59,8 @@ class RunFacts:
             ) from error
         manifest, summary = read(run.manifest), read(run.summary)
         finished = manifest.get("status") == "finished" and bool(summary)
-        if log.damaged:
-            remarks.append(
-                f"{log.damaged:,} of {log.lines + log.damaged:,} lines of metrics.jsonl are "
-                "damaged and were left out."
-            )
+        if (damage := log.remark(run.metrics.name)) is not None:
+            remarks.append(damage)
         if unread:
             remarks.append(f"{unread:,} lines of samples.jsonl are damaged and were left out.")
         incidents = objects(read(run.guard).get("incidents"))

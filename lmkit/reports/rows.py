@@ -48,6 +48,13 @@ class Log:
     damaged: int = 0
     """Lines that could not be read, and were left out."""
 
+    def remark(self, name: str) -> str | None:
+        """A sentence on the damaged lines of the file of this name; None where there are none."""
+        if not self.damaged:
+            return None
+        whole = self.lines + self.damaged
+        return f"{self.damaged:,} of {whole:,} lines of {name} are damaged and were left out."
+
     @property
     def last_step(self) -> int | None:
         """The largest step of any line; None of an empty file."""

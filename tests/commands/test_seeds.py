@@ -148,3 +148,12 @@ def test_the_best_is_chosen_by_the_validation_data_at_the_step_that_was_kept(tmp
     assert told["train"] == {"steps": 12, "tokens": 30, "seconds": 3.0}
     write_json(tmp_path / "summary.json", told)  # plain JSON
     assert summarize(tmp_path, summaries[2:])["best"] is None
+
+
+def test_damaged_lines_are_counted_and_the_good_ones_used(tmp_path, caplog):
+    summary = finished(tmp_path / "a", 1, {"accuracy": 0.9}, {1: 0.3, 2: 0.5})
+    lines = tmp_path / "a" / "metrics.jsonl"
+    lines.write_bytes(b'{"step": 1, "eval_\n\xff\xfe\n[3]\n' + lines.read_bytes() + b'{"step": 3, ')
+    told = summarize(tmp_path, [summary])
+    assert told["best"]["value"] == 0.5
+    assert f"4 of 6 lines of {lines} are damaged and were left out" in caplog.text
