@@ -147,13 +147,24 @@ def test_a_guess_at_the_time(monkeypatch):
 def test_the_peak_is_that_of_this_machine(monkeypatch):
     """No product of this size is made faster than the peak, or a tenth as fast."""
     monkeypatch.setitem(cost.PEAK_SIZE, "cpu", 512)
-    peak = cost.matmul_peak("cpu")
+    peak = cost.matmul_peak.__wrapped__("cpu")
     a = torch.randn(512, 512)
     with torch.profiler.profile() as profile:
         for _ in range(6):
             a @ a
     best = min(e.time_range.elapsed_us() for e in profile.events() if e.name == "aten::mm")
     assert 0.1 < peak / (2 * 512**3 / (best * 1e-6)) < 10
+
+
+def test_slow_products_are_few_and_nothing_is_drawn(monkeypatch):
+    """bfloat16 on a processor without it takes seconds a product."""
+    clock = iter(range(100))
+    monkeypatch.setitem(cost.PEAK_SIZE, "cpu", 4)
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: float(next(clock)))
+    state = torch.get_rng_state()
+    assert cost.matmul_peak.__wrapped__("cpu") == 2 * 4**3
+    assert next(clock) == 4, "one product, its two ends, and two looks at the clock around it"
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize("layers", [(3, 3), (4, 2)])
