@@ -8,7 +8,7 @@ from lmkit.reports.facts import RunFacts, objects
 from lmkit.reports.numbers import cut, number
 from lmkit.reports.page import fill, fitting
 from lmkit.reports.plots import curves, lines
-from lmkit.reports.writings import SAMPLES, STEPS, spread, tail
+from lmkit.reports.writings import SAMPLES, STEPS, tail
 from lmkit.secrets import without_secrets
 
 COLUMNS = 40
@@ -40,7 +40,7 @@ def render(facts: RunFacts) -> str:
             curves=figures,
             details=details,
             writings=[
-                (tail(one.given), one, spread(one.texts, min(rows, STEPS)))
+                (tail(one.given), one, one.shown(min(rows, STEPS)))
                 for one in facts.writings[:SAMPLES]
             ],
             splits=_splits(facts),

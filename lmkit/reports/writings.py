@@ -1,5 +1,6 @@
 """What the model of a run wrote through its training, as samples.jsonl tells it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ SAMPLES = 8
 
 GIVEN = 600
 """Characters of a beginning that are shown."""
+_BLANK = re.compile(r"(?:\s*\n){4,}")
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class Writing:
     """What really follows, or the whole text."""
     texts: list[tuple[Any, str]] = field(default_factory=list)
     """(step, text) in their order."""
+
+    def shown(self, most: int = STEPS) -> list[tuple[Any, str]]:
+        """At most so many of the texts, compact, evenly spread, with the first and the last."""
+        return [(step, compact(text)) for step, text in spread(self.texts, most)]
 
 
 def read_writings(path: Path) -> tuple[list[Writing], int]:
@@ -56,7 +62,12 @@ def tail(text: str, longest: int = GIVEN) -> str:
     return text if len(text) <= longest else f"\N{HORIZONTAL ELLIPSIS}{text[-longest:]}"
 
 
-def spread(texts: Sequence[tuple[Any, str]], most: int = STEPS) -> list[tuple[Any, str]]:
+def compact(text: str) -> str:
+    """A text whose runs of blank lines, of which a young model writes many, take one line."""
+    return _BLANK.sub(lambda found: f"\n[{found[0].count(chr(10))} line ends]\n", text)
+
+
+def spread(texts: Sequence[tuple[Any, str]], most: int) -> list[tuple[Any, str]]:
     """At most so many of the texts, evenly spread, with the first and the last."""
     if len(texts) <= most:
         return list(texts)

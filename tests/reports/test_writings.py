@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from lmkit.reports.facts import RunFacts
 from lmkit.reports.run_page import render
-from lmkit.reports.writings import GIVEN, STEPS, read_writings, spread, tail
+from lmkit.reports.writings import GIVEN, STEPS, compact, read_writings, spread, tail
 from tests.reports.reading import Reader
 
 
@@ -45,6 +45,12 @@ def test_the_first_and_the_last_stay(count, most):
 def test_the_end_of_a_long_beginning(made_run):
     assert tail("short") == "short"
     assert tail("a" * GIVEN + "b") == "\N{HORIZONTAL ELLIPSIS}" + "a" * (GIVEN - 1) + "b"
+
+
+def test_blank_lines_take_one_line():
+    assert compact("a\n\n\nb\n") == "a\n\n\nb\n"
+    assert compact("a" + "\n" * 48 + "b") == "a\n[48 line ends]\nb"
+    assert compact("a\n \n  \n\n b") == "a\n[4 line ends]\n b"
 
 
 def test_on_the_page(made_run):
