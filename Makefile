@@ -30,8 +30,9 @@ run: setup ## the main job: a small GPT-2 on the source of Python, its scores, a
 test: setup ## the quick tests
 	$(BIN)/pytest -m 'not slow and not gpu' -n 2
 
-test-slow: setup ## the tests that take longer: real runs, the wheel, `make run`
+test-slow: setup ## the tests that take longer: real runs, the wheel, `make run`, many random cases
 	$(BIN)/pytest -m "slow and not gpu" -n 2 --dist loadfile --durations 25
+	$(BIN)/pytest -m "hypothesis and not slow and not gpu" -n 2 --hypothesis-profile thorough
 
 test-all: test test-slow ## every test that needs no GPU
 

@@ -30,8 +30,10 @@ os.environ |= {
 }
 for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "XDG_CACHE_HOME", "HF_ENDPOINT"):
     os.environ.pop(name, None)
-settings.register_profile("untimed", settings(), deadline=None)  # machines are shared
-settings.load_profile("untimed")
+# Machines are shared, so no example is timed. `make test-slow` runs the thorough ones too.
+settings.register_profile("quick", settings(), deadline=None, max_examples=25)
+settings.register_profile("thorough", settings(), deadline=None, max_examples=100)
+settings.load_profile("quick")
 
 
 def pytest_collection_finish() -> None:
@@ -66,6 +68,7 @@ train:
   logging_steps: 2
   eval_steps: 4
   save_steps: 4
+  eval_samples: 0
 """
 
 

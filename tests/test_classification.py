@@ -122,7 +122,14 @@ def test_what_is_learned_beats_the_constant(cli, recipe, data, kind):
             assert json.loads(ended.out)["metrics"] == pytest.approx(metrics, abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in PROBLEMS if kind != "pair"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[] if kind == "multi_label" else [pytest.mark.slow])
+        for kind in PROBLEMS
+        if kind != "pair"
+    ],
+)
 def test_accumulation_changes_nothing(cli, recipe, data, kind):
     """(8, 1) and (2, 4) give the same weights and losses; the last batch is a short one."""
     keys = {"optim": "sgd", "learning_rate": 0.1, "num_train_epochs": 1, "total_batch_size": 8}

@@ -143,7 +143,7 @@ def test_transformers_opens_what_was_made(finetuned, cli, data):
         assert ours["scores"][ours["label"]] == pytest.approx(theirs["score"], abs=1e-6)
 
 
-@pytest.mark.parametrize("architecture", ["bert", "gpt2"])
+@pytest.mark.parametrize("architecture", ["bert", pytest.param("gpt2", marks=pytest.mark.slow)])
 def test_accumulation_changes_nothing(finetuned, data, architecture):
     """(8, 1) and (2, 4) give the same weights and losses; the last batch is a short one."""
     keys = {"optim": "sgd", "learning_rate": 0.1, "num_train_epochs": 1, "total_batch_size": 8}

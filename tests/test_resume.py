@@ -106,11 +106,22 @@ CASES = {
         "locked_dropout: true, tie_word_embeddings: true}}",
     ),
 }  # fmt: skip
+LATER = (
+    "muon, short batches", "masks of a second epoch", "accumulation, by length",
+    "documents isolated",
+)  # fmt: skip
+"""Cases for `make test-slow`."""
 
 
 # a forked child of a process with threads, as every loader with workers is
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-@pytest.mark.parametrize("sets", CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize(
+    "sets",
+    [
+        pytest.param(sets, id=name, marks=[pytest.mark.slow] if name in LATER else [])
+        for name, sets in CASES.items()
+    ],
+)
 def test_killed_and_resumed_is_as_never_killed(
     cli, small_recipe: Path, at_step: Callable[..., None], sets: tuple[str, ...]
 ) -> None:
@@ -121,6 +132,7 @@ def test_killed_and_resumed_is_as_never_killed(
     steps = 40 if "train.max_steps=40" in sets else 8
     words = [word for key in sets for word in ("--set", key)]
     words += ["--set", f"train.save_steps={steps // 2}", "--set", "train.logging_steps=3"]
+    words += ["--set", f"train.eval_samples={int(verb == 'pretrain')}"]
     whole = cli(verb, small_recipe, "-o", "whole", *words)
     assert whole.code == 0, whole.err
     at_step(steps - 1, die)

@@ -62,7 +62,11 @@ def weights(run: str) -> str:
     [
         (9, ()),
         (21, (*MASKED, "train.per_device_train_batch_size=3")),
-        (9, ("task.packing=isolated", "train.train_sampling_strategy=sequential")),
+        pytest.param(
+            9,
+            ("task.packing=isolated", "train.train_sampling_strategy=sequential"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["first epoch", "masks of a second epoch", "isolated, in order"],
 )

@@ -47,7 +47,7 @@ def test_every_optimizer_learns(cli, small_recipe: Path, sets: tuple[str, ...]) 
     assert told[-1] < 0.8 * told[0]
 
 
-@pytest.mark.parametrize("optim", ["adamw_torch", "muon"])
+@pytest.mark.parametrize("optim", ["adamw_torch", pytest.param("muon", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_schedules(cli, small_recipe: Path, name: str, optim: str) -> None:
     sets = [f"train.lr_scheduler_type={name}", f"train.optim={optim}", "train.logging_steps=1"]

@@ -53,6 +53,7 @@ def losses(folder):
     return [line["loss"] for line in lines if "loss" in line]
 
 
+@pytest.mark.slow
 def test_it_changes_training_and_is_resumed_alike(cli, write, tmp_path):
     whole = cli("finetune", write(ALL), "-o", "whole")
     assert whole.code == 0, whole.err

@@ -10,7 +10,14 @@ from transformers import AutoModelForCausalLM
 from lmkit.commands import finish as ending
 
 
-@pytest.mark.parametrize("killed", ["put_in_place", "write_json", "end_manifest"])
+@pytest.mark.parametrize(
+    "killed",
+    [
+        pytest.param("put_in_place", marks=pytest.mark.slow),
+        pytest.param("write_json", marks=pytest.mark.slow),
+        "end_manifest",
+    ],
+)
 def test_a_kill_at_the_end_leaves_an_unfinished_run(
     cli, small_recipe: Path, monkeypatch: pytest.MonkeyPatch, killed: str
 ) -> None:

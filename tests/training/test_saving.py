@@ -124,7 +124,7 @@ def test_the_best_is_kept_and_named_by_its_own_name(toy_run):
         decided={"save_steps": 2, "eval_steps": 2},
     )  # fmt: skip
     scores = iter([1.0, 0.5, 2.0, 3.0])
-    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    run.trainer.evaluate_split = lambda _step: {"loss": next(scores)}
     run.trainer.train()
     assert run.trainer.state.best_global_step == 4
     assert run.trainer.state.best_model_checkpoint == str(home(run) / "checkpoint-4")
@@ -175,7 +175,7 @@ def test_trainer_deletes_no_checkpoint_at_the_end(toy_run):
     """It would delete the last one, the only one to make the run longer from."""
     run = toy_run(**SCORED, save_total_limit=1, decided={"save_steps": 2, "eval_steps": 2})
     scores = iter([1.0, 0.5, 2.0, 3.0])
-    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    run.trainer.evaluate_split = lambda _step: {"loss": next(scores)}
     run.trainer.train()
     assert {path.name for path in home(run).iterdir()} == {"checkpoint-4", "checkpoint-8"}
 
@@ -183,7 +183,7 @@ def test_trainer_deletes_no_checkpoint_at_the_end(toy_run):
 def test_only_what_is_saved_can_be_the_best(toy_run):
     run = toy_run(**SCORED, decided={"save_steps": 4, "eval_steps": 2})
     scores = iter([0.1, 0.5, 0.2, 3.0])
-    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    run.trainer.evaluate_split = lambda _step: {"loss": next(scores)}
     run.trainer.train()
     assert (run.trainer.state.best_metric, run.trainer.state.best_global_step) == (0.5, 4)
     assert run.trainer.state.best_model_checkpoint == str(home(run) / "checkpoint-4")
@@ -193,7 +193,7 @@ def test_the_best_whose_save_failed_is_not_the_best(toy_run, monkeypatch, caplog
     run = toy_run(**SCORED, decided={"save_steps": 2, "eval_steps": 2})
     run.trainer.on_save_error = "continue"
     scores = iter([1.0, 0.1, 0.9, 3.0])
-    run.trainer.evaluate_split = lambda: {"loss": next(scores)}
+    run.trainer.evaluate_split = lambda _step: {"loss": next(scores)}
     fail_after(monkeypatch, run, 4, 5)
     run.trainer.train()
     assert "checkpoint-4 could not be written" in caplog.text
