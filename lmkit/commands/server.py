@@ -170,7 +170,8 @@ class Server:
         """The tokens of the question; `max_tokens` is made what the context leaves for an answer.
 
         Raises:
-            RefusedError: none is left, or the model has no chat template or its refuses.
+            RefusedError: none is left, there is no token, or the model has no chat template or its
+                own refuses.
         """
         tokenizer = self.served.tokenizer
         if chat and tokenizer.chat_template is None:
@@ -190,6 +191,8 @@ class Server:
         except TemplateError as error:
             raise RefusedError(f"the chat template refuses the messages: {error}") from error
         length = len(ids["input_ids"])
+        if not length:
+            raise RefusedError("the question has no token: give a text")
         if self.positions is not None:
             if length >= self.positions:
                 raise RefusedError(

@@ -123,6 +123,11 @@ def test_what_is_refused_is_told(serve, monkeypatch):
                     model="tiny" if content else "other",
                     messages=[{"role": "user", "content": content}],
                 )
+        monkeypatch.setattr(server.served.tokenizer, "chat_template", "{{ '' }}")
+        with pytest.raises(openai.BadRequestError, match="the question has no token: give a text"):
+            client.chat.completions.create(
+                model="tiny", messages=[{"role": "user", "content": "x"}]
+            )
         monkeypatch.setattr(server.served.tokenizer, "chat_template", None)
         with pytest.raises(openai.BadRequestError, match="base model without a chat template"):
             client.chat.completions.create(
