@@ -4,7 +4,7 @@ Each run is compared with the first. A paired test needs what each scored row ga
 that were scored on other data are not compared at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,15 @@ from lmkit.run_folder import RunFolder
 
 OF_TOKENS = ("causal_lm", "masked_lm", "chat", "seq2seq")
 """Tasks whose loss is a mean over tokens."""
+_REWARD = ("task.beta", "task.reference", "task.reference_sha256")
+SCALES: dict[str, dict[str, tuple[str, ...]]] = {
+    "preference": {
+        "loss": ("task.loss_type", *_REWARD),
+        "margin": _REWARD, "chosen_reward": _REWARD, "rejected_reward": _REWARD,
+    },
+    "embedding": {"loss": ("task.objective", "task.temperature")},
+}  # fmt: skip
+"""By task the metrics that mean something else where one of these keys of the recipe differs."""
 _TOLERANCE = 1e-6  # by which rows may miss the summary's metric
 _UNLIKE = ("output_dir",)  # keys of a recipe that always differ
 
@@ -161,20 +170,32 @@ class Comparison:
         runs = (self.runs[0], self.runs[place])
         tokens = [str(run.manifest.get("tokenizer", {}).get("sha256")) for run in runs]
         other_tokens = runs[0].summary.get("task") in OF_TOKENS and tokens[0] != tokens[1]
-        labels = [dict(flat(read_yaml(run.recipe).value)).get("task.labels") for run in runs]
-        classes = _classes(runs[0]) if labels[0] == labels[1] else 0
+        keys = [dict(flat(read_yaml(run.recipe).value)) for run in runs]
+        classes = _classes(runs[0]) if _same("task.labels", *keys) else 0
         found = differences(first, second, SEED, classes)
         if not found:
-            return Against({}, "no paired test is possible: the rows are too few, or not the same")
+            ours, theirs = _count(second), _count(first)
+            why = f"{ours:,} and {theirs:,} rows were scored" if ours != theirs else "too few rows"
+            return Against({}, f"no paired test is possible: {why}")
         unlike = _unlike(first, second, other_tokens)
         kept = {key: one for key, one in found.items() if key not in unlike and key in self.metrics}
-        reason = ""
+        reasons = []
         if unlike:
-            reason = (
+            reasons.append(
                 f"{', '.join(sorted(unlike & set(self.metrics)))}: not compared, as the two models "
                 "do not predict the same items (their tokenizers, lengths or masks differ)"
             )
-        return Against(kept, reason)
+        scaled: dict[str, list[str]] = {}
+        for metric, decisive in SCALES.get(str(runs[0].summary.get("task")), {}).items():
+            changed = ", ".join(key for key in decisive if not _same(key, *keys))
+            if changed and kept.pop(metric, None) is not None:
+                scaled.setdefault(changed, []).append(metric)
+        for changed, metrics in scaled.items():
+            reasons.append(
+                f"{', '.join(metrics)}: not compared, as these recipes differ in {changed}, by "
+                "which it is measured"
+            )
+        return Against(kept, "; ".join(reasons))
 
     def _verdict(self, place: int) -> str:
         first, second = self.names[0], self.names[place]
@@ -215,6 +236,16 @@ def _data(run: RunFacts) -> tuple[str | None, str]:
 def _classes(run: RunFacts) -> int:
     """How many classes a run tells apart; 0 where it has none, or they are not exclusive."""
     return len(run.of_summary("per_class")) if "mcc" in run.of_summary("metrics") else 0
+
+
+def _same(key: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether a key has one value in two recipes."""
+    return bool(first.get(key) == second.get(key))
+
+
+def _count(units: Units) -> int:
+    """The units of the data that were scored."""
+    return max((one.shape[1] for one in units.values() if one.ndim == 2), default=0)
 
 
 def _unlike(first: Units, second: Units, other_tokens: bool) -> set[str]:

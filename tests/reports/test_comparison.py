@@ -1,6 +1,7 @@
 """Runs side by side: what is compared, what is refused, and which words are used."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def test_without_rows_there_is_no_verdict(scored) -> None:
         "old has no rows.npz that can be read."
     )
     assert "the rows of wrong do not make the" in wrong_one
-    assert "the rows are too few, or not the same" in fewer_one
+    assert "10 and 100 rows were scored" in fewer_one
 
 
 def test_losses_of_other_tokens_are_not_compared(scored) -> None:
@@ -100,6 +101,26 @@ def test_losses_of_other_tokens_are_not_compared(scored) -> None:
     counted = Comparison([scored("c", 50), scored("d", 80, items=2)])
     assert "loss" not in counted.against[0].differences
     assert "accuracy" in counted.against[0].differences
+
+
+@pytest.mark.parametrize(
+    ("task", "keys", "changed"),
+    [
+        ("preference", "{loss_type: ipo}", "loss: .*differ in task.loss_type, by"),
+        ("preference", "{beta: 0.5, reference: none}", "loss: .*task.beta, task.reference, by"),
+        ("embedding", "{temperature: 0.1}", "loss: .*differ in task.temperature, by"),
+        ("classification", "{beta: 0.5, temperature: 0.1}", "^$"),
+    ],
+)
+def test_what_is_measured_in_another_way_is_not_compared(scored, task, keys, changed) -> None:
+    first, second = (
+        scored(name, right, task=task, recipe=f"task: {keys}\n")
+        for name, right, keys in (("a", 50, "{}"), ("b", 80, keys))
+    )
+    found = Comparison([first, second]).against[0]
+    assert re.search(changed, found.reason)
+    assert ("loss" in found.differences) == (task == "classification")
+    assert "accuracy" in found.differences
 
 
 def test_other_labels_leave_out_what_counts_them(scored) -> None:
