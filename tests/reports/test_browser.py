@@ -83,10 +83,17 @@ class Page:
         self.ask("/goog/cdp/execute", {"cmd": f"Emulation.{command}", "params": parameters})
 
 
+SAMPLE = {
+    "step": 4, "sample": 0, "given": "once upon", "text": "<img src=http://x.example/>",
+    "wanted": "a time",
+}  # fmt: skip
+
+
 @pytest.fixture
 def page(made_run, tmp_path: Path) -> Iterator[Page]:
     path = tmp_path / "report.html"
     run = made_run(details={"details": DETAILS}, lines=LINES)
+    run.samples.write_text(json.dumps(SAMPLE) + "\n")
     path.write_text(render(RunFacts.of(run)), encoding="utf-8")
     with subprocess.Popen(
         [str(DRIVER), "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -112,6 +119,9 @@ def test_the_page_in_a_browser(page: Page) -> None:
         });""")
     assert len(inked) == 5
     assert min(inked) > 500
+
+    shown = "return document.querySelector('section[aria-labelledby=samples]').innerText"
+    assert all(word in page.run(shown) for word in ("once upon", SAMPLE["text"], "a time"))
 
     # nothing of the data acted, nothing was asked of the network, nothing was complained of
     assert page.run("return document.title") == "run: lmkit report"
