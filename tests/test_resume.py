@@ -196,6 +196,7 @@ def test_a_signal_saves_and_names_the_way_on(
     assert fault(newest) is None
     assert not Path("parts/model").exists()
     assert not Path("parts/summary.json").exists()
+    assert "The metrics end at step" in Path("parts/report.html").read_text()
     command = stopped.err.strip().partition("go on with: lmkit ")[2].split()
     assert cli(*command).code == 0
     same("whole", "parts")

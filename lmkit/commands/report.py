@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from lmkit.commands.output import check_output
-from lmkit.errors import GuardStopError, LmkitError, UsageError
+from lmkit.errors import GuardStopError, InterruptedRunError, LmkitError, UsageError
 from lmkit.reports.comparison import Comparison
 from lmkit.reports.comparison_page import render_comparison
 from lmkit.reports.facts import RunFacts
@@ -61,19 +61,33 @@ def _explained(facts: RunFacts, target: str, texts: Sequence[str]) -> RunFacts:
 
 def leave_report(run: RunFolder) -> None:
     """Write the page of a run that ended; a page that cannot be written costs no run."""
-    try:
+    with _costing_nothing(run.report, [run]):
         write_text(run.report, render(RunFacts.of(run)))
+
+
+def leave_comparison(folder: Path, runs: Sequence[RunFolder]) -> None:
+    """Write the page of runs of one recipe into the folder around them, in the same way."""
+    path = RunFolder(folder).report
+    with _costing_nothing(path, runs):
+        write_text(path, render_comparison(Comparison(runs)))
+
+
+@contextmanager
+def _costing_nothing(path: Path, runs: Sequence[RunFolder]) -> Iterator[None]:
+    """Warn of whatever keeps a page from being written, and of how to try again."""
+    try:
+        yield
     except (LmkitError, OSError, TemplateError, ArithmeticError, LookupError, TypeError,
             ValueError) as error:  # fmt: skip
         logger.warning(
             "%s: could not be written (%s); all else is done, and `lmkit report %s` tries again",
-            run.report, error, run.path,
+            path, error, " ".join(str(run.path) for run in runs),
         )  # fmt: skip
 
 
 @contextmanager
 def reported_when_stopped(run: RunFolder, *, write: bool) -> Iterator[None]:
-    """Leave the page of a run that the guard stops: its curves are looked at first.
+    """Leave the page of a run that the guard or a signal stops.
 
     Args:
         run: its folder.
@@ -81,7 +95,7 @@ def reported_when_stopped(run: RunFolder, *, write: bool) -> Iterator[None]:
     """
     try:
         yield
-    except GuardStopError:
+    except (GuardStopError, InterruptedRunError):
         if write:
             leave_report(run)
         raise

@@ -2,7 +2,8 @@
 
 Only `train.seed` differs: weights that are drawn, the order of the data, dropout. The data stays,
 and so does the validation data that is split off by a hash of the content. Each run is an ordinary
-run folder; the one around them holds `recipe.yaml`, `seeds.json` and, at the end, `summary.json`.
+run folder; the one around them holds `recipe.yaml`, `seeds.json` and, at the end, `summary.json`
+and `report.html`, the runs side by side.
 """
 
 import gc
@@ -17,6 +18,7 @@ from typing import Any
 
 from lmkit import worker
 from lmkit.commands.claim import claim, finished_summary
+from lmkit.commands.report import leave_comparison
 from lmkit.commands.resolve import absolute, require_same
 from lmkit.commands.train import run, with_piped_data
 from lmkit.errors import LmkitError, RunFolderError
@@ -67,6 +69,8 @@ def run_seeds(recipe: Recipe, options: RunOptions, count: int) -> dict[str, Any]
     told = summarize(folder, summaries)
     if processes.is_first:
         write_json(folder / "summary.json", told)
+        if count > 1:
+            leave_comparison(folder, [RunFolder(summary["output_dir"]) for summary in summaries])
     processes.once(lambda: None)  # the others stay until it is written
     processes.part()
     return told

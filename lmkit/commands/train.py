@@ -132,13 +132,13 @@ def _run(
         )
     with reported_when_stopped(session.folder, write=processes.is_first):
         trained = train_session(session)
-    if trained.stopped_by:
-        processes.part()
-        name = signal.Signals(trained.stopped_by).name
-        raise InterruptedRunError(
-            f"stopped by {name} after step {trained.step}; go on with: {resume_command(options)}",
-            trained.stopped_by,
-        )
+        if trained.stopped_by:
+            processes.part()
+            name = signal.Signals(trained.stopped_by).name
+            on = resume_command(options)
+            raise InterruptedRunError(
+                f"stopped by {name} after step {trained.step}; go on with: {on}", trained.stopped_by
+            )
     drop_replaced(claimed)
     summary = finish(session, trained)
     if not stay:

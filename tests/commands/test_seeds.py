@@ -31,6 +31,9 @@ def test_each_run_is_one_of_its_own(cli, small_recipe, tmp_path):
     assert told["metrics"]["loss"] == pytest.approx(statistics.mean(losses))
     assert told["std"]["loss"] == pytest.approx(statistics.stdev(losses))
     assert [one["seed"] for one in told["runs"]] == [7, 8]
+    page = (tmp_path / "out/report.html").read_text()
+    assert "seed-1" in page
+    assert "seed-2" in page
     # the second is what `--set train.seed=8` alone gives, on the same split
     alone = cli("pretrain", small_recipe, "-o", "alone", "-q", *SHORT, "--set", "train.seed=8",
                 "--json")  # fmt: skip
