@@ -102,7 +102,10 @@ def _compared(subject: Subject, before: Rows, after: Rows, ways: list[int]) -> T
     task = subject.task
     if isinstance(task, Classification):
         return Twins(before, after, ways, task.problem.names, subject.seed)
-    return TwinGaps(task.units(before), task.units(after), (before, after), ways, subject.seed)
+    return TwinGaps(
+        task.units(before), task.units(after), (before, after), ways, subject.seed,
+        task.metrics(before),
+    )  # fmt: skip
 
 
 def _rows(subject: Subject, source: Affected, batch_size: int, progress: Progress | None) -> Rows:

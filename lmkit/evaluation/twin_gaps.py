@@ -4,7 +4,7 @@ Shape letters: N rows, S spoken items of a row (words, where tags are predicted)
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,13 @@ class TwinGaps:
     """N rows and their twins, by what each of them adds to the metrics."""
 
     def __init__(
-        self, before: Units, after: Units, rows: tuple[Rows, Rows], ways: Sequence[int], seed: int
+        self,
+        before: Units,
+        after: Units,
+        rows: tuple[Rows, Rows],
+        ways: Sequence[int],
+        seed: int,
+        names: Collection[str],
     ) -> None:
         """Compare them.
 
@@ -33,8 +39,10 @@ class TwinGaps:
             ways: 1 where the twin has words of the second kind for those of the first, -1 the other
                 way round, 0 both, (N,).
             seed: of the intervals' draws.
+            names: the metrics of the task; what else follows from units is not told.
         """
         self._before, self._after, self._seed = before, after, seed
+        self._names = set(names)
         self.ways = np.asarray(ways)
         told, again = (_predicted(one) for one in rows)
         self._changed = None if told is None or again is None else _changes(told, again)
@@ -42,7 +50,8 @@ class TwinGaps:
     def metrics(self) -> dict[str, float]:
         """`METRIC_gap` of each metric, and `changed_share` where items are predicted."""
         first, second = values(self._before), values(self._after)
-        changes = {name: second[name] - first[name] for name in first if name in second}
+        names = [name for name in first if name in second and name in self._names]
+        changes = {name: second[name] - first[name] for name in names}
         found = {f"{name}_gap": gap for name, gap in changes.items() if math.isfinite(gap)}
         if self._changed is not None:
             found["changed_share"] = float(self._changed[0].sum() / self._changed[1].sum())
@@ -53,6 +62,7 @@ class TwinGaps:
         found = {
             f"{name}_gap": one.interval
             for name, one in differences(self._before, self._after, self._seed).items()
+            if name in self._names
         }
         if self._changed is not None:
             ends = bootstrap_ratio(*self._changed, self._seed)
@@ -89,7 +99,7 @@ class TwinGaps:
                 *(ends[metric].interval if metric in ends else (None, None)),
             ]
             for metric in first
-            if math.isfinite(second[metric] - first[metric])
+            if metric in self._names and math.isfinite(second[metric] - first[metric])
         ]  # fmt: skip
         return Detail(
             name, f"{kinds[1]} less {kinds[0]}",
