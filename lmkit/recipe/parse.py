@@ -10,11 +10,11 @@ from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from lmkit.errors import RecipeError
-from lmkit.recipe.explain import explain
 from lmkit.recipe.keys import sections
 from lmkit.recipe.overrides import apply
 from lmkit.recipe.problems import Problem, Spot, lines, shown
 from lmkit.recipe.sections import Recipe
+from lmkit.recipe.wording import explain
 from lmkit.recipe.yaml_text import read_yaml
 
 _WIDTH = 1_000_000  # characters a line may have: no value is folded
