@@ -12,8 +12,8 @@ from transformers import PreTrainedModel
 from lmkit.models.memory import free_memory
 
 MOST = {"cpu": 64, "cuda": 512, "mps": 128}
-"""Beyond these nothing is won. A GPT-2 of 6 layers wrote as fast by 80 as by 40 on CPU cores; those
-of GPUs are cautious guesses."""
+"""Beyond these nothing is won. On a CPU a GPT-2 of 6 layers was slower by 32, 128 and 200 than
+by 64 (bench_decode.py); those of GPUs are cautious guesses."""
 SHARE = 0.5
 """Of the free memory; the rest is for what the estimate leaves out and for other programs."""
 FLOATS_OF_VOCABULARY = 8
