@@ -15,26 +15,21 @@ import torch
 from rich.console import Console
 from rich.text import Text
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedTokenizerBase
 
 from lmkit.commands.eval_options import EvalOptions
 from lmkit.commands.output import tell_json
 from lmkit.commands.subject import open_model, task_of
-from lmkit.data.rows import Row
-from lmkit.data.tokenizer import start_token_id
 from lmkit.data.word_windows import filling_token
-from lmkit.errors import DataError, UsageError, require_extra
+from lmkit.details import module_of
+from lmkit.details.explaining import Said
+from lmkit.errors import UsageError, require_extra
 from lmkit.evaluation.detail import Detail
 from lmkit.models.attributions import Attributions, integrated_gradients
-from lmkit.tasks.base import Task
 
-EXPLAINED = ("classification", "ner", "causal_lm", "chat", "preference")
-MOST = 8
-"""Entities of a text that are explained."""
 _STRONG = 0.5  # share of the largest attribution from which a token is shown in bold
 
-Answer = Callable[[Mapping[str, Tensor]], Tensor]
+Read = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,8 @@ def explain(target: str, texts: Sequence[str]) -> list[Explanation]:
     """
     require_extra("--explain", "captum", "explain")
     task = task_of(target)
-    if task.options.name not in EXPLAINED:
+    module = module_of(task.options.name)
+    if not hasattr(module, "answers"):
         raise UsageError(
             f"--explain: explains classification, ner and causal models; {target} is for "
             f"{task.options.name}"
@@ -103,12 +99,16 @@ def explain(target: str, texts: Sequence[str]) -> list[Explanation]:
     model, tokenizer, _ = open_model(target, task)
     model.train(False)
     found: list[Explanation] = []
-    for text, batch in _batches(task, texts, tokenizer):
-        batch = {key: value.to(model.device) for key, value in batch.items()}
+    for text, given in module.questions(task, texts, tokenizer):
+        batch = {key: value.to(model.device) for key, value in given.items()}
         baseline, tokens = _baseline(batch["input_ids"], tokenizer)
         with torch.no_grad():
             logits = task.forward(model, batch).logits
-        for name, answer in _answers(task, model, logits, tokens, tokenizer):
+        for name, read in module.answers(Said(task, model, logits, tokens, tokenizer)):
+
+            def answer(batch: Mapping[str, Tensor], read: Read = read) -> Tensor:
+                return read(task.forward(model, dict(batch)).logits.double())
+
             attributions = integrated_gradients(model, answer, batch, baseline)
             found.append(Explanation(text, name, tokens, attributions))
     return found
@@ -147,32 +147,6 @@ def show(found: Sequence[Explanation]) -> None:
     console.print(Text(DEFINITION))
 
 
-def _batches(
-    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
-) -> list[tuple[str, dict[str, Tensor]]]:
-    """Each row's text, and its batch of one."""
-    if task.options.name in ("classification", "ner"):
-        rows = [Row(values, f"text {n}") for n, values in enumerate(task.input_rows(texts), 1)]
-        made = []
-        for row in rows:
-            (feature, *more) = task.encode_inputs([row], tokenizer)
-            if more:
-                raise UsageError(f"{row.origin}: is longer than the model reads at once")
-            batch = task.collate([feature])
-            kept = {k: v for k, v in batch.items() if v.shape == batch["input_ids"].shape}
-            made.append((" | ".join(map(str, row.values.values())), kept))
-        return made
-    start = start_token_id(tokenizer)
-    made = []
-    for text in texts:
-        ids = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        ids = [*([] if start is None else [start]), *ids][-task.options.block_size :]
-        if not ids:
-            raise DataError("--explain: an empty text has no tokens")
-        made.append((text, {"input_ids": torch.tensor([ids])}))
-    return made
-
-
 def _baseline(ids: Tensor, tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, list[str]]:
     """The text that says nothing (1, T), and what the tokens are called."""
     masked = tokenizer.mask_token_id  # some count positions by the padding token
@@ -184,34 +158,3 @@ def _baseline(ids: Tensor, tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, 
         for i in ids[0]
     ]  # fmt: skip
     return torch.where(plain, blank, ids), names
-
-
-def _answers(
-    task: Task[Any], model: Any, logits: Tensor, tokens: list[str], tokenizer: Any
-) -> list[tuple[str, Answer]]:
-    """What is explained: its name, and the number that it is by."""
-
-    def of(read: Callable[[Tensor], Tensor]) -> Answer:
-        return lambda batch: read(task.forward(model, dict(batch)).logits.double())
-
-    names = model.config.id2label
-    if task.options.name == "ner":
-        tags = logits[0].argmax(-1).tolist()  # (T,)
-        firsts = [at for at, tag in enumerate(tags) if str(names[tag]).startswith("B-")][:MOST]
-        return [
-            (
-                f"{names[tags[at]][2:]} at {tokens[at]!r}",
-                of(lambda logits, at=at: logits[:, at].log_softmax(-1)[:, tags[at]]),  # type: ignore[misc]
-            )
-            for at in firsts
-        ]
-    if task.options.name != "classification":
-        (best,) = logits[:, -1].argmax(-1).tolist()
-        name = f"next {tokenizer.decode([best])!r}"
-        return [(name, of(lambda logits: logits[:, -1].log_softmax(-1)[:, best]))]
-    if task.options.problem == "regression":
-        return [("the number", of(lambda logits: logits[:, 0]))]
-    (best,) = logits.argmax(-1).tolist()
-    if task.options.problem == "multi_label_classification":
-        return [(str(names[best]), of(lambda logits: functional.logsigmoid(logits[:, best])))]
-    return [(str(names[best]), of(lambda logits: logits.log_softmax(-1)[:, best]))]

@@ -15,14 +15,12 @@ from lmkit.commands.gguf import as_folder
 from lmkit.commands.output import check_output, open_output
 from lmkit.commands.subject import recipe_of
 from lmkit.commands.texts_file import TextsFile, settings_of
-from lmkit.data.chat_template import ChatTemplate
+from lmkit.data.asking import question_by
 from lmkit.generation.opening import open_for_writing
 from lmkit.generation.options import GenerationOptions
 from lmkit.generation.prompts import Prompt
 from lmkit.generation.writer import Writer
 
-CHATS = ("chat", "preference")
-"""The tasks whose models answer in the turns of a chat template."""
 OWN_COLUMNS = ("index", "prompt", "sequence", "text")
 
 logger = logging.getLogger(__name__)
@@ -121,14 +119,10 @@ def _writer(target: str, options: GenerationOptions) -> Writer:
     model, tokenizer = open_for_writing(target)
     recipe = recipe_of(target)
     prefix = "" if recipe is None else getattr(recipe.task, "source_prefix", "")
-    if recipe is None or recipe.task.name not in CHATS or tokenizer.chat_template is None:
-        return Writer(model, tokenizer, options, prefix=prefix)
-    if getattr(recipe.task, "chat_template", None) == "none":
-        return Writer(model, tokenizer, options)
-    template = ChatTemplate(tokenizer)
-    system = getattr(recipe.task, "system", None)
-    logger.info("each prompt is a user's message, answered by the chat template of the model")
-    return Writer(model, tokenizer, options, ask=partial(template.question, system=system))
+    ask = None if recipe is None else question_by(recipe.task, tokenizer)
+    if ask is not None:
+        logger.info("each prompt is a user's message, answered by the chat template of the model")
+    return Writer(model, tokenizer, options, prefix=prefix, ask=ask)
 
 
 def _row(prompt: Prompt, sequence: int | None, text: str) -> dict[str, Any]:

@@ -1,8 +1,13 @@
 """Details of left-to-right language models. Shape letters: N windows, D documents."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.sources import column
+from lmkit.details.explaining import Question, continued, next_token
 from lmkit.details.grouping import source_groups
 from lmkit.details.samples import Sample, beginning
 from lmkit.details.scored import WORST, Scored
@@ -10,7 +15,7 @@ from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.perplexity import documents
 from lmkit.evaluation.slices import Measure, sliced
 from lmkit.evaluation.surprise import LEAST_BYTES, bits, context_curve, most_surprising
-from lmkit.tasks.base import Features
+from lmkit.tasks.base import Features, Task
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -55,3 +60,14 @@ def _surprising(scored: Scored, places: np.ndarray) -> Detail:
 def sample(features: Features) -> Sample | None:
     """The beginning of a text."""
     return beginning(features["input_ids"].tolist())
+
+
+def questions(
+    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> list[Question]:
+    """Beginnings of texts."""
+    return continued(task.options, texts, tokenizer, task.options.block_size)
+
+
+answers = next_token
+"""The next token."""

@@ -1,14 +1,19 @@
 """Details of answers in conversations. Shape letters: N conversations."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.answers import Answers
 from lmkit.data.conversations import conversation
+from lmkit.details.explaining import Question, continued, next_token
 from lmkit.details.samples import Sample, answer
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.slices import Measure
-from lmkit.tasks.base import Features
+from lmkit.tasks.base import Features, Task
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -45,3 +50,14 @@ def details(scored: Scored) -> list[Detail]:
 def sample(features: Features) -> Sample | None:
     """What is asked, and its answer."""
     return answer(features)
+
+
+def questions(
+    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> list[Question]:
+    """Users' messages."""
+    return continued(task.options, texts, tokenizer, task.options.max_length)
+
+
+answers = next_token
+"""The first token of the answer."""

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
+from torch.nn import functional
+from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.sources import column
+from lmkit.details.explaining import Answer, Question, Said, rows
 from lmkit.details.scored import Scored, worst
 from lmkit.evaluation.confusion import confusion
 from lmkit.evaluation.detail import Detail
@@ -16,6 +19,7 @@ from lmkit.evaluation.reliability import calibration, threshold_sweep
 from lmkit.evaluation.single_label import SingleLabel
 from lmkit.evaluation.slices import Measure, by_quantile
 from lmkit.evaluation.tallies import Tallies, figures, of_classes
+from lmkit.tasks.base import Task
 
 DECILES = 10
 
@@ -143,3 +147,22 @@ def _macro_f1(gold: Any, told: Any, classes: int) -> float:
     tallies = of_classes(gold, told, classes)
     met = (tallies.gold + tallies.predicted) > 0
     return float(figures(Tallies(*(part[met] for part in tallies)))["macro_f1"])
+
+
+def questions(
+    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> list[Question]:
+    """Texts, or pairs of them."""
+    return rows(task, texts, tokenizer)
+
+
+def answers(said: Said) -> list[Answer]:
+    """The likeliest label; of a regression the number."""
+    problem = said.task.options.problem
+    if problem == "regression":
+        return [Answer("the number", lambda logits: logits[:, 0])]
+    (best,) = said.logits.argmax(-1).tolist()
+    name = str(said.model.config.id2label[best])
+    if problem == "multi_label_classification":
+        return [Answer(name, lambda logits: functional.logsigmoid(logits[:, best]))]
+    return [Answer(name, lambda logits: logits.log_softmax(-1)[:, best])]

@@ -1,14 +1,25 @@
 """Details of entities. Shape letters: D sentences."""
 
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
 import numpy as np
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.entities import Sentence, SentenceReader
+from lmkit.details.explaining import Answer, Question, Said, rows
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.entity_errors import entity_errors
 from lmkit.evaluation.entity_scores import count_entities, sentence_rows
 from lmkit.evaluation.slices import Measure
 from lmkit.evaluation.tagging import Entity
+from lmkit.tasks.base import Task
+
+MOST = 8
+"""Entities of a text that are explained."""
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -66,3 +77,26 @@ def _only(sentence: Sentence, entities: list[Entity], others: list[Entity]) -> s
         if (kind, first, last) not in others
     ]
     return "; ".join(words) or "(none)"
+
+
+def questions(
+    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> list[Question]:
+    """Texts."""
+    return rows(task, texts, tokenizer)
+
+
+def answers(said: Said) -> list[Answer]:
+    """The first tag of each entity, of at most `MOST`."""
+    names = said.model.config.id2label
+    tags = said.logits[0].argmax(-1).tolist()  # (T,)
+    firsts = [at for at, tag in enumerate(tags) if str(names[tag]).startswith("B-")][:MOST]
+    return [
+        Answer(f"{names[tags[at]][2:]} at {said.tokens[at]!r}", partial(_tag, at=at, tag=tags[at]))
+        for at in firsts
+    ]
+
+
+def _tag(logits: Tensor, at: int, tag: int) -> Tensor:
+    """The log-probability of a tag at a place, (B,), by logits (B, T, tags)."""
+    return logits[:, at].log_softmax(-1)[:, tag]

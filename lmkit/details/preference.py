@@ -1,13 +1,18 @@
 """Details of preferences. Shape letters: N pairs."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.preference_pairs import Pairs, choice
+from lmkit.details.explaining import Question, continued, next_token
 from lmkit.details.samples import Sample, answer
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.slices import Measure, by_quantile, sliced
-from lmkit.tasks.base import Features
+from lmkit.tasks.base import Features, Task
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -61,3 +66,14 @@ def _worst(scored: Scored, margin: np.ndarray, places: np.ndarray) -> Detail:
 def sample(features: Features) -> Sample | None:
     """What is asked, and the answer that was preferred."""
     return answer(features, "chosen", "chosen_labels")
+
+
+def questions(
+    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> list[Question]:
+    """Users' messages."""
+    return continued(task.options, texts, tokenizer, task.options.max_length)
+
+
+answers = next_token
+"""The first token of the answer."""

@@ -1,10 +1,9 @@
 """Texts that a model writes while it is trained, from the same beginnings at each evaluation.
 
 Greedy: nothing is drawn, so that training goes on as if none had been written. What a task begins
-with is told by `samples` in its file here.
+with is told by `sample` in its file here.
 """
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from lmkit.details import module_of
 from lmkit.evaluation.scoring import evaluating
 from lmkit.generation.answering import write_answers, write_on
 from lmkit.labels import IGNORED
@@ -40,7 +40,7 @@ class Sample:
 
 def samples_of(task: Task[Any], examples: Examples, count: int) -> list[Sample]:
     """Up to `count` samples, spread evenly over the examples of a split as they are scored."""
-    module = importlib.import_module(f"{__package__}.{task.options.name}")
+    module = module_of(task.options.name)
     count = min(count, len(examples))
     chosen = [examples[0, place * len(examples) // count] for place in range(count)]
     return [sample for features in chosen if (sample := module.sample(features)) is not None]

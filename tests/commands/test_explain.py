@@ -4,6 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from lmkit.data.chat_template import give_template
+from tests.commands.conftest import run_of
 
 pytest.importorskip("captum")
 pytestmark = pytest.mark.filterwarnings("ignore:.*:UserWarning:captum")
@@ -34,6 +39,7 @@ def run(cli, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
+@pytest.mark.slow
 def test_the_word_that_was_learned(cli, run: Path, tmp_path: Path) -> None:
     texts = ("--explain", "we saw the sun and a house", "--explain", "the rain was long")
     ended = cli("eval", run, *texts, "--json", "-o", "why.json")
@@ -61,6 +67,30 @@ def test_the_next_token_of_a_causal_model(cli, tiny_gpt2_folder) -> None:
     (one,) = json.loads(ended.out)["explanations"]
     assert one["answer"].startswith("next ")
     assert one["tokens"][0]["attribution"] == 0  # the start token is in both texts
+
+
+def test_the_first_token_of_an_answer_in_a_chat(cli, tiny_gpt2_folder, tmp_path) -> None:
+    """A message is asked as `lmkit generate` asks it: in the turns of the template."""
+    row = {"prompt": "the cat", "completion": "a dog"}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
+    data = {"train": tmp_path / "rows.jsonl"}
+    task = {"name": "chat", "chat_template": "chatml", "max_length": 64}
+    tokenizer = AutoTokenizer.from_pretrained(tiny_gpt2_folder)
+    template = give_template(tokenizer, "chatml")
+    model = AutoModelForCausalLM.from_pretrained(tiny_gpt2_folder)
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(tmp_path / "chatty")
+    tokenizer.save_pretrained(tmp_path / "chatty")
+    run = run_of(tmp_path / "talk", tmp_path / "chatty", data, task)
+    ended = cli("eval", run, "--explain", "the cat sat", "--json")
+    assert ended.code == 0, ended.err
+    (one,) = json.loads(ended.out)["explanations"]
+    ids = template.question("the cat sat")
+    assert len(one["tokens"]) == len(ids)
+    assert one["tokens"][0]["token"] == "<|im_start|>"
+    with torch.no_grad():
+        best = model.eval()(torch.tensor([ids])).logits[0, -1].log_softmax(-1).max()
+    assert one["value"] == pytest.approx(float(best), abs=1e-4)
 
 
 @pytest.mark.parametrize(
