@@ -1,31 +1,17 @@
 """How well one number follows another. N pairs."""
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from lmkit.evaluation.interval import Interval, bootstrap
 from lmkit.evaluation.paired import Units
+from lmkit.evaluation.ranking import pearson, spearman
 from lmkit.evaluation.redrawn import redrawn_correlations
 
 
 def correlations(found: ArrayLike, wanted: ArrayLike) -> dict[str, float]:
-    """Pearson's and Spearman's correlation, in [-1, 1]; NaN where one side is constant.
-
-    Spearman's is Pearson's of the ranks, where equal values share the mean of theirs.
-    """
-    a, b = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
-    return {"pearson": _pearson(a, b), "spearman": _pearson(rankdata(a), rankdata(b))}
-
-
-def _pearson(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """The covariance over the product of the standard deviations."""
-    if len(a) < 2 or (a == a[0]).all() or (b == b[0]).all():
-        return math.nan
-    a, b = a - a.mean(), b - b.mean()
-    return float((a @ b) / math.sqrt((a @ a) * (b @ b)))
+    """Pearson's and Spearman's correlation, in [-1, 1]; NaN where one side is constant."""
+    return {"pearson": pearson(found, wanted), "spearman": spearman(found, wanted)}
 
 
 def correlation_intervals(found: ArrayLike, wanted: ArrayLike, seed: int) -> dict[str, Interval]:

@@ -98,8 +98,13 @@ def auroc_of_draws(members: NDArray[Any], scores: NDArray[Any]) -> Callable[[Int
 
 
 def pearson(predicted: ArrayLike, gold: ArrayLike) -> float:
-    """Pearson's correlation of two rows of numbers (N,); NaN where one of them is constant."""
+    """Pearson's correlation of two rows of numbers (N,); NaN where one of them is constant.
+
+    It is the covariance over the product of the standard deviations.
+    """
     x, y = (np.asarray(values, float) for values in (predicted, gold))
+    if len(x) < 2 or (x == x[0]).all() or (y == y[0]).all():  # its own mean may miss a constant
+        return math.nan
     x, y = x - x.mean(), y - y.mean()
     below = math.sqrt(float(x @ x) * float(y @ y))
     return float(x @ y) / below if below > 0 else math.nan

@@ -76,3 +76,13 @@ def test_correlations_agree_with_scipy():
     assert spearman(x, y) == pytest.approx(stats.spearmanr(x, y).statistic)
     assert math.isnan(pearson(np.ones(5), np.arange(5)))
     assert math.isnan(spearman(np.arange(5), np.ones(5)))
+
+
+@pytest.mark.parametrize("constant", [0.1, 1 / 3, 1e300])
+def test_a_constant_has_no_correlation(constant):
+    """The mean of equal numbers may miss them by a rounding, which is no spread."""
+    numbers = np.arange(7.0)
+    for pair in ((np.full(7, constant), numbers), (numbers, np.full(7, constant))):
+        assert math.isnan(pearson(*pair))
+        assert math.isnan(spearman(*pair))
+    assert math.isnan(pearson([1.0], [2.0]))
