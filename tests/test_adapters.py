@@ -112,6 +112,7 @@ def test_adapters_learn_are_resumed_and_merged(cli, write, monkeypatch, more) ->
     assert all(torch.allclose(exported[name], merged[name], atol=1e-6) for name in merged)
 
 
+@pytest.mark.slow
 def test_a_frozen_base_and_layers_that_learn_less(cli, write) -> None:
     frozen = cli("finetune", write(", freeze: base"), "-o", "frozen", "--json")
     assert frozen.code == 0, frozen.err

@@ -30,8 +30,8 @@ def test_nothing_is_written(cli, small_recipe: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "sets",
     [
-        (),
-        ("train.max_steps=-1", "train.num_train_epochs=2"),
+        pytest.param((), marks=pytest.mark.slow),
+        pytest.param(("train.max_steps=-1", "train.num_train_epochs=2"), marks=pytest.mark.slow),
         ("task.packing=isolated", "task.block_size=48"),
     ],
 )
@@ -57,6 +57,7 @@ def test_its_numbers_are_right(cli, small_recipe: Path, sets: tuple[str, ...]) -
     assert manifest["tokens"] == real["train"]["tokens"]
 
 
+@pytest.mark.slow
 def test_a_large_corpus_is_sampled(cli, small_recipe: Path) -> None:
     """The cache is empty and the text is three times the sample: counts are scaled by bytes."""
     words = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]

@@ -107,6 +107,7 @@ CASES = {
     ),
 }  # fmt: skip
 LATER = (
+    "a classifier in a third epoch, two loader workers",
     "muon, short batches", "masks of a second epoch", "accumulation, by length",
     "documents isolated",
 )  # fmt: skip

@@ -16,6 +16,8 @@ OPTIMIZERS = {
     "rmsprop": ("train.optim=rmsprop", "train.learning_rate=0.003"),
     "adafactor": ("train.optim=adafactor",),
 }
+EARLY = ("momentum", "adam", "adagrad", "muon")
+"""Those that `make test` trains with."""
 SCHEDULES: dict[str, str | None] = {
     "linear": None,
     "cosine": None,
@@ -38,7 +40,13 @@ def lines(run: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(run, "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("sets", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
+@pytest.mark.parametrize(
+    "sets",
+    [
+        pytest.param(sets, id=name, marks=[] if name in EARLY else pytest.mark.slow)
+        for name, sets in OPTIMIZERS.items()
+    ],
+)
 def test_every_optimizer_learns(cli, small_recipe: Path, sets: tuple[str, ...]) -> None:
     shape = ("train.max_steps=20", "train.save_steps=20", "train.eval_steps=20")
     ended = cli("pretrain", small_recipe, "-o", "run", "--json", *words(*shape, *sets))
@@ -48,7 +56,13 @@ def test_every_optimizer_learns(cli, small_recipe: Path, sets: tuple[str, ...]) 
 
 
 @pytest.mark.parametrize("optim", ["adamw_torch", pytest.param("muon", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if n % 2 else [])
+        for n, name in enumerate(SCHEDULES)
+    ],
+)
 def test_schedules(cli, small_recipe: Path, name: str, optim: str) -> None:
     sets = [f"train.lr_scheduler_type={name}", f"train.optim={optim}", "train.logging_steps=1"]
     if SCHEDULES[name] is not None:

@@ -80,6 +80,7 @@ def test_seeds_and_epochs_give_other_orders():
     assert len(orders) == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [3, 16, 17])
 def test_each_element_is_as_likely_at_each_position(size):
     draws = 1000

@@ -88,6 +88,7 @@ def test_fingerprints(texts, labels):
     assert len(set(others)) == 6
 
 
+@pytest.mark.slow
 def test_a_second_pass_is_the_same(texts, labels):
     for source in (*texts, *labels):
         assert rows(source) == rows(source)

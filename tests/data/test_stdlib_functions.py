@@ -111,6 +111,7 @@ def test_form_feeds_do_not_shift_the_lines():
     assert item.line == 3
 
 
+@pytest.mark.slow
 def test_every_code_of_the_library_parses_and_is_there_once():
     splits = {split: functions(split) for split in SPLITS}
     codes = [item.code for items in splits.values() for item in items]

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lmkit.data import stream_examples
@@ -71,7 +71,6 @@ COUNTS = st.lists(st.integers(0, 9), min_size=1, max_size=7).filter(any)
 
 
 @given(counts=COUNTS, seed=st.integers(0, 99), shuffle=st.booleans(), epochs=st.integers(1, 3))
-@settings(max_examples=100)
 def test_each_epoch_holds_every_block_once(counts, seed, shuffle, epochs):
     stream, total = examples(counts, seed=seed, shuffle=shuffle), sum(counts)
     found = [stream[0, position]["block"] for position in range(total * epochs)]
@@ -100,7 +99,6 @@ def test_epochs_and_seeds_have_other_orders():
     counts=COUNTS, total=st.integers(1, 12), micro=st.integers(1, 4), world=st.integers(1, 3),
     steps=st.integers(1, 9),
 )  # fmt: skip
-@settings(max_examples=80)
 def test_steps_are_the_same_however_many_processes_share_them(counts, total, micro, world, steps):
     """None is short, whatever shards end in it."""
     alone = examples(counts)

@@ -22,6 +22,7 @@ def bert_words(texts: list[str], lowercase: bool) -> Counter[str]:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=15)  # each names some 50,000 symbols
 @given(TEXTS, st.booleans(), st.sampled_from([8, 30, 60]), st.sampled_from([1, 2]))
 def test_the_quick_way_and_the_plain_one_agree(texts, lowercase, size, least) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 from transformers.cache_utils import DynamicCache, DynamicLayer
@@ -18,7 +18,6 @@ STEPS = st.lists(
 
 
 @given(STEPS, st.integers(1, 6), st.integers(0, 2**31))
-@settings(max_examples=80)
 def test_it_holds_what_the_plain_one_holds(steps, room, seed):
     generator = torch.Generator().manual_seed(seed)
     plain, grows = DynamicLayer(), GrowingLayer()

@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -37,7 +37,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60)
 @given(st.lists(st.dictionaries(KEYS, VALUES, min_size=1, max_size=3), min_size=1, max_size=2))
 def test_what_is_read_is_what_was_given(parts: list[dict[str, Any]]) -> None:
     text = documents("a comment\nof two lines", parts)

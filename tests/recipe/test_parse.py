@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -118,7 +118,6 @@ PLAIN = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
 @given(st.dictionaries(st.text("abc_.-: "), PLAIN, max_size=4))
 def test_any_plain_value_survives_dump_and_load(config: dict[str, Any]) -> None:
     data = {
@@ -153,13 +152,11 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
 @given(st.lists(PIECES, max_size=40).map("".join) | st.text(max_size=80))
 def test_random_text(text: str) -> None:
     recipe_or_problems(text)
 
 
-@settings(max_examples=300)
 @given(
     st.lists(
         st.tuples(st.integers(0, len(TEXT)), st.integers(0, 20), PIECES), min_size=1, max_size=4
@@ -172,14 +169,12 @@ def test_a_recipe_with_slips_of_the_pen(changes: list[tuple[int, int, str]]) -> 
     recipe_or_problems(text)
 
 
-@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(sorted(TrainSection.model_fields)), PLAIN, max_size=5))
 def test_any_value_for_any_key(train: dict[str, Any]) -> None:
     base = json.dumps({"task": {"name": "causal_lm"}, "model": {"source": "x"}})[:-1]
     recipe_or_problems(f'{base}, "data": {{"dataset": "stdlib"}}, "train": {json.dumps(train)}}}')
 
 
-@settings(max_examples=200)
 @given(
     st.text(st.sampled_from("tasknmerin.0=") | st.characters(), max_size=30)
     | st.builds("{}={}".format, st.sampled_from(["task.name", "data.train.0", "train"]), st.text())

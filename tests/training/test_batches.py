@@ -60,7 +60,6 @@ def counted(features):
     strategy=st.sampled_from(STRATEGIES),
     epoch=st.integers(0, 3),
 )
-@settings(max_examples=150)
 def test_each_example_counts_once_an_epoch_whoever_reads_it(
     count, total, micro, world, strategy, epoch
 ):

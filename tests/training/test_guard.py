@@ -42,7 +42,9 @@ def report(run):
     return json.loads(run.trainer.setup.guard.report.read_text())["incidents"]
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "value", [math.nan, *(pytest.param(v, marks=pytest.mark.slow) for v in (math.inf, -math.inf))]
+)
 @pytest.mark.parametrize("layout", [{}, {"micro": 2}, {"max_grad_norm": 1.0}])
 def test_the_weights_stay_those_of_the_step_before(toy_run, value, layout):
     run = toy_run(save_strategy="steps", decided={"save_steps": 2}, **layout)

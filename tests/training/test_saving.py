@@ -25,7 +25,14 @@ def home(run):
 SAVING = {"save_strategy": "steps", "decided": {"save_steps": 2}}
 
 
-@pytest.mark.parametrize("train", [{}, {"optim": "muon", "learning_rate": 0.01}, {"optim": "adam"}])
+@pytest.mark.parametrize(
+    "train",
+    [
+        {},
+        pytest.param({"optim": "muon", "learning_rate": 0.01}, marks=pytest.mark.slow),
+        pytest.param({"optim": "adam"}, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.parametrize("layout", [{}, {"micro": 3}, {"strategy": "group_by_length"}])
 def test_a_resume_is_bit_for_bit(toy_run, train, layout):
     options = {"dropout": 0.1, "max_steps": 8, **SAVING, **train, **layout}
