@@ -28,6 +28,7 @@ from lmkit.data.sources import Source, Splits
 from lmkit.data.stream_examples import StreamExamples
 from lmkit.errors import CheckpointError, MemoryShortError
 from lmkit.evaluation.scoring import score
+from lmkit.heap import keep_freed_memory
 from lmkit.models import in_parts
 from lmkit.models.memory import out_of_memory
 from lmkit.recipe.sections import Recipe
@@ -43,7 +44,6 @@ from lmkit.training.guard import (
     GuardSettings,
     MicroBatchTooLargeError,
 )
-from lmkit.training.memory import keep_freed_memory
 from lmkit.training.meter import Meter
 from lmkit.training.processes import Processes, state_arguments
 from lmkit.training.progress import MetricsFile, Teller, cut_after

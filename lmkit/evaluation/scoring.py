@@ -12,6 +12,11 @@ import numpy as np
 import torch
 
 from lmkit import others
+from lmkit.heap import give_back_memory
+
+TRIMMED = 16
+"""Batches after which free memory is given back: the few numbers that stay of each would else lie
+between the large blocks, and the heap grow with the rows."""
 
 Batch = dict[str, torch.Tensor]
 Rows = dict[str, list[Any]]
@@ -87,6 +92,8 @@ def score(
                 assert len(values) == len(chosen), key
                 gathered.setdefault(key, []).extend(values)
             gathered["index"].extend(chosen)
+            if start // batch_size % TRIMMED == TRIMMED - 1:
+                give_back_memory()
             if progress is not None:
                 progress(len(gathered["index"]), len(order))
     return _in_order(_gather(gathered, world_size))
