@@ -1,19 +1,15 @@
 """Details of answers in conversations. Shape letters: N conversations."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.answers import Answers
 from lmkit.data.conversations import conversation
-from lmkit.details.explaining import Question, continued, next_token
+from lmkit.details.explaining import messages, next_token
 from lmkit.details.samples import Sample, answer
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.slices import Measure
-from lmkit.tasks.base import Features, Task
+from lmkit.tasks.base import Features
 
 
 def details(scored: Scored) -> list[Detail]:
@@ -52,11 +48,8 @@ def sample(features: Features) -> Sample | None:
     return answer(features)
 
 
-def questions(
-    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
-) -> list[Question]:
-    """Users' messages."""
-    return continued(task.options, texts, tokenizer, task.options.max_length)
+questions = messages
+"""Users' messages."""
 
 
 answers = next_token

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from torch.nn import functional
-from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.sources import column
-from lmkit.details.explaining import Answer, Question, Said, rows
+from lmkit.details.explaining import Answer, Said, rows
 from lmkit.details.scored import Scored, worst
 from lmkit.evaluation.confusion import confusion
 from lmkit.evaluation.detail import Detail
@@ -19,7 +18,6 @@ from lmkit.evaluation.reliability import calibration, threshold_sweep
 from lmkit.evaluation.single_label import SingleLabel
 from lmkit.evaluation.slices import Measure, by_quantile
 from lmkit.evaluation.tallies import Tallies, figures, of_classes
-from lmkit.tasks.base import Task
 
 DECILES = 10
 
@@ -149,11 +147,8 @@ def _macro_f1(gold: Any, told: Any, classes: int) -> float:
     return float(figures(Tallies(*(part[met] for part in tallies)))["macro_f1"])
 
 
-def questions(
-    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
-) -> list[Question]:
-    """Texts, or pairs of them."""
-    return rows(task, texts, tokenizer)
+questions = rows
+"""Texts, or pairs of them."""
 
 
 def answers(said: Said) -> list[Answer]:

@@ -93,6 +93,13 @@ def continued(
     return made
 
 
+def messages(
+    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
+) -> list[Question]:
+    """Of a model that answers users' messages, within the tokens of a conversation."""
+    return continued(task.options, texts, tokenizer, task.options.max_length)
+
+
 def next_token(said: Said) -> list[Answer]:
     """The likeliest token after a text, of logits (1, T, V)."""
     (best,) = said.logits[:, -1].argmax(-1).tolist()

@@ -1,22 +1,18 @@
 """Details of entities. Shape letters: D sentences."""
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
 from lmkit.data.entities import Sentence, SentenceReader
-from lmkit.details.explaining import Answer, Question, Said, rows
+from lmkit.details.explaining import Answer, Said, rows
 from lmkit.details.scored import WORST, Scored, worst
 from lmkit.evaluation.detail import Detail
 from lmkit.evaluation.entity_errors import entity_errors
 from lmkit.evaluation.entity_scores import count_entities, sentence_rows
 from lmkit.evaluation.slices import Measure
 from lmkit.evaluation.tagging import Entity
-from lmkit.tasks.base import Task
 
 MOST = 8
 """Entities of a text that are explained."""
@@ -79,11 +75,8 @@ def _only(sentence: Sentence, entities: list[Entity], others: list[Entity]) -> s
     return "; ".join(words) or "(none)"
 
 
-def questions(
-    task: Task[Any], texts: Sequence[str], tokenizer: PreTrainedTokenizerBase
-) -> list[Question]:
-    """Texts."""
-    return rows(task, texts, tokenizer)
+questions = rows
+"""Texts."""
 
 
 def answers(said: Said) -> list[Answer]:

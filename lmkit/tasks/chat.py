@@ -22,7 +22,7 @@ from lmkit.evaluation.baselines import causal_unigram, targets
 from lmkit.evaluation.interval import bootstrap_ratio
 from lmkit.evaluation.perplexity import perplexity
 from lmkit.labels import IGNORED, SEGMENTS
-from lmkit.models.inspecting import usable_positions
+from lmkit.models.inspecting import length_limit
 from lmkit.models.isolation import find_isolation
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.chat import ChatOptions
@@ -82,10 +82,8 @@ class Chat(TokenTask[ChatOptions]):
         if added:
             logger.info("tokenizer: added for the chat template: %s", ", ".join(added))
             loader.resize = True
-        positions = usable_positions(loader.config())
-        left_out = "max_length" not in self.options.model_fields_set
-        if left_out and positions is not None and positions < self.options.max_length:
-            self.options = self.options.model_copy(update={"max_length": positions})
+        limit = length_limit(self.options, loader.config())
+        self.options = self.options.model_copy(update={"max_length": limit})
         model = loader.load(AutoModelForCausalLM, tokenizer, positions=self.options.max_length)
         stop_at(model, tokenizer, template.end_id)
         self.prove(model)

@@ -26,7 +26,7 @@ from lmkit.errors import ModelError
 from lmkit.evaluation.interval import bootstrap_ratio, wilson
 from lmkit.evaluation.paired import Units, shares
 from lmkit.labels import IGNORED
-from lmkit.models.inspecting import usable_positions
+from lmkit.models.inspecting import length_limit
 from lmkit.models.loading import ModelLoader
 from lmkit.recipe.options.preference import PreferenceOptions
 from lmkit.tasks.base import Batch, Examples, Features, Intervals, Metrics, Rows, TokenTask
@@ -85,10 +85,8 @@ class Preference(TokenTask[PreferenceOptions]):
                 "task.chat_template: it writes tokens that the model has never met, so neither "
                 "does its reference know them; teach them first (task.name: chat), or name another"
             )
-        positions = usable_positions(loader.config())
-        left_out = "max_length" not in self.options.model_fields_set
-        if left_out and positions is not None and positions < self.options.max_length:
-            self.options = self.options.model_copy(update={"max_length": positions})
+        limit = length_limit(self.options, loader.config())
+        self.options = self.options.model_copy(update={"max_length": limit})
         if self.options.reference == "model" and self.options.reference_sha256 is None:
             self._settle_reference(loader)
         return loader.load(AutoModelForCausalLM, tokenizer, positions=self.options.max_length)

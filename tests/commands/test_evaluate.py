@@ -11,25 +11,14 @@ import torch
 from sklearn.metrics import f1_score
 from transformers import BertConfig, BertForSequenceClassification
 
-from lmkit.recipe.load import dump_recipe, parse_recipe
+from tests.commands.conftest import run_of
 
 BLOCK, STRIDE = 32, 8
 
 
 def write_run(folder, model, task, data, **more):
     """A run folder as training leaves it, around a model folder."""
-    folder.mkdir()
-    shutil.copytree(model, folder / "model")
-    keys = {"name": task, "block_size": BLOCK, **more}
-    recipe = {
-        "task": keys,
-        "model": {"source": str(model)},
-        "data": {name: str(path) for name, path in data.items()},
-        "output_dir": str(folder),
-    }
-    text = dump_recipe(parse_recipe(json.dumps(recipe), "recipe.yaml"))
-    (folder / "recipe.yaml").write_text(text)
-    (folder / "manifest.json").write_text("{}")
+    run_of(folder, model, data, {"name": task, "block_size": BLOCK, **more})
     (folder / "summary.json").write_text("{}")
     return folder
 
